@@ -30,7 +30,7 @@ from bench.system import System, behind_s, system
 from office.identity.scope import Reach
 from office.identity.sessions import Visit, begin
 from office.identity.tokens import create_token
-from rules.alerts.feed import list_alerts
+from rules.alerts.listing import list_alerts
 from rules.alerts.model import AlertFilter
 from runtime.connection import Connection
 from runtime.postgres import connect
@@ -55,15 +55,18 @@ _TRACK_DAYS: Final = 30
 _A_DAY: Final = 2_880
 _COOKIE: Final = "__Host-gongche"
 
-_ALERTS: Final = f"""
+
+def alerts_sql(alerts: int) -> str:
+    """What makes so many alerts, one every 15.5 s until now, for the vehicles and units of the fleet."""
+    return f"""
 INSERT INTO organisations (id, name) VALUES ('city', '市'), ('other', '另一市');
 UPDATE organisations SET parent = CASE WHEN substr(id, 6)::int < {_CITY_UNITS} THEN 'city' ELSE 'other' END WHERE id LIKE 'bench%';
 CREATE TEMP TABLE made AS
     SELECT i, lpad(i::text, 32, '0') AS id, ('{{mileage,location,destination,card_use,off_hours}}'::text[])[1 + i / 100 % 5] AS rule,
         'v' || i % {RATE} AS vehicle, '苏F' || lpad((i % {RATE})::text, 5, '0') AS plate, 'bench' || i % {RATE} % {_UNITS} AS organisation,
         CASE WHEN i / 100 % 50 = 0 THEN 'withdrawn' ELSE 'suspected' END AS status, ('{{low,medium,high}}'::text[])[1 + i / 100 % 3] AS severity,
-        now() - ({ALERTS} - i) * interval '15.5 s' AS at
-    FROM generate_series(1, {ALERTS}) i;
+        now() - ({alerts} - i) * interval '15.5 s' AS at
+    FROM generate_series(1, {alerts}) i;
 INSERT INTO alerts (id, rule, subject, vehicle_no, version, status, severity, organisation, vehicle, plate, order_id, occurred_from,
     occurred_to, detected_at, updated_at)
     SELECT id, rule, 'order:P' || i, 1 + i % {RATE}, 1, status, severity, organisation, vehicle, plate, 'P' || i, at - interval '1 h',
@@ -75,9 +78,11 @@ INSERT INTO alert_versions (alert_id, version, body, evidence_sha256, created_at
         'measures', '{{"driven": {{"value": 32.4, "unit": "km"}}, "route": {{"value": 20.1, "unit": "km"}}}}'::jsonb, 'parameters', '{{"factor": 1.5}}'::jsonb,
         'evidence_hash', repeat('00', 32), 'withdrawal_reason', null), sha256(int8send(i)), at FROM made;
 INSERT INTO alert_feed (seq, alert_id, version, created_at) SELECT i, id, 1, at FROM made;
-SELECT setval('alert_feed_seq', {ALERTS});
+SELECT setval('alert_feed_seq', {alerts});
 DROP TABLE made;
 """
+
+
 _STATES: Final = "{working,replied,closed,closed,closed,closed,issued,draft}"
 _CASES: Final = f"""
 INSERT INTO cases (id, organisation, number, state, version, source, level, title, vehicle, finding, created_at, issued_at, due_on,
@@ -93,15 +98,22 @@ INSERT INTO case_links (case_id, kind, ref, open) SELECT 'case' || i, 'alert', l
     FROM generate_series(1, {CASES}) i;
 """
 #: Who asks: of all, of a city (half of the units), of one unit.
-_READERS: Final = {"an inspector of all": None, "a city": "city", "a unit": "bench7"}
+READERS: Final = {"an inspector of all": None, "a city": "city", "a unit": "bench7"}
 _FILTERS: Final = {
     "newest": "",
     "of a rule": "&rule=mileage",
     "withdrawn": "&status=withdrawn",
     "of a vehicle": "&vehicle=v107",
     "of a week": "&from={from}&to={to}",
+    "unread": "&unread=true",
+    "by event, oldest first": "&order=occurred&direction=asc",
+    "by event, of a week": "&order=occurred&from={from}&to={to}",
+    "by severity, of a rule": "&order=severity&rule=mileage",
 }
-_CASE_FILTERS: Final = {"newest": "", "in work": "&state=working", "of a finding": "&finding=violation"}
+_CASE_FILTERS: Final = {
+    "newest": "", "in work": "&state=working", "of a finding": "&finding=violation", "by term": "&order=due&direction=asc",
+    "by number": "&order=number",
+}  # fmt: skip
 
 
 @dataclass
@@ -119,10 +131,10 @@ async def _fill(dsn: str, made: dict[str, str]) -> None:
     ends = datetime.now(UTC) + timedelta(hours=2)
     # Foreign keys and triggers cost minutes here, and are not what is measured.
     await connection.execute("SET session_replication_role = replica; SET work_mem = '256MB'")
-    await connection.execute(_ALERTS)
+    await connection.execute(alerts_sql(ALERTS))
     await connection.execute(_CASES)
     await connection.execute("RESET session_replication_role")
-    for name, unit in _READERS.items():
+    for name, unit in READERS.items():
         token = await create_token(connection, name, ["alerts:read", "tracks:read"], ends, unit)
         made[name] = token.secret
         await connection.execute(
@@ -205,7 +217,7 @@ async def _lists(made: System, found: Measured, secrets: dict[str, str]) -> None
         "from": f"{now - timedelta(days=60):%Y-%m-%dT%H:%M:%SZ}",
         "to": f"{now - timedelta(days=53):%Y-%m-%dT%H:%M:%SZ}",
     }
-    for who in _READERS:
+    for who in READERS:
         reader = Reader(made, found, {"Authorization": f"Bearer {secrets[who]}"})
         async with reader.http:
             for name, query in _FILTERS.items():

@@ -309,10 +309,12 @@ DECLARE
     began_until timestamptz := wanted ->> 'began_to';
     detected_since timestamptz := wanted ->> 'detected_from';
     detected_until timestamptz := wanted ->> 'detected_to';
+    not_read boolean := COALESCE((wanted ->> 'unread')::boolean, false);
+    who text := current_setting('gongche.subject', true);
     form text := CASE what WHEN 'month' THEN 'YYYY-MM' ELSE 'YYYY-MM-DD' END;
 BEGIN
     IF EXISTS (SELECT FROM jsonb_object_keys(wanted) k WHERE k <> ALL ('{rule,organisation,vehicle,driver,status,severity,finding,from,to,'
-            'began_from,began_to,detected_from,detected_to}'::text[])) THEN
+            'began_from,began_to,detected_from,detected_to,unread}'::text[])) THEN
         RAISE EXCEPTION 'no such filter of alerts: %', wanted USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF NOT unit_in_reach(NULL) THEN
@@ -350,6 +352,7 @@ BEGIN
                AND (detected_since IS NULL OR a.detected_at >= detected_since) AND (detected_until IS NULL OR a.detected_at < detected_until)
                AND (units IS NULL OR a.organisation = ANY (units)) AND (cars IS NULL OR a.vehicle = ANY (cars))
                AND (states IS NULL OR a.case_state = ANY (states))
+               AND (NOT not_read OR NOT EXISTS (SELECT FROM alert_reads r WHERE r.reader = who AND r.alert = a.id AND r.version = a.version))
                AND (cardinality(nos) = 0 OR ((a.vehicle IS NULL OR a.vehicle <> ALL (ids))
                     AND (a.vehicle_no IS NULL OR a.vehicle_no <> ALL (nos)) AND a.plate <> ALL (plates)
                     AND (a.card IS NULL OR a.card <> ALL (cards)) AND (a.order_id IS NULL OR a.order_id <> ALL (orders))))
@@ -779,6 +782,30 @@ BEGIN
       JOIN alert_versions v ON v.alert_id = f.id AND v.version = f.version
      WHERE before IS NULL OR f.detected_at < before OR f.masked > behind
      ORDER BY f.detected_at DESC, f.masked LIMIT most;
+END $$;
+
+CREATE FUNCTION masked_page(rules text, units text[], standing text, how_severe text, since timestamp with time zone, until timestamp with time zone, began_since timestamp with time zone, began_until timestamp with time zone, detected_since timestamp with time zone, detected_until timestamp with time zone, by_event boolean, ascending boolean, place timestamp with time zone, behind text, most integer) RETURNS TABLE(created_at timestamp with time zone, body jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    ids text[];
+BEGIN
+    IF cardinality(hidden_nos()) = 0 THEN RETURN; END IF;
+    ids := hidden_ids();
+    RETURN QUERY SELECT v.created_at, masked_alert(v.body, f.vehicle) FROM (
+        SELECT a.id, a.version, a.vehicle, masked_id('alert', a.id) AS masked, CASE WHEN by_event THEN a.occurred_from ELSE a.detected_at END AS at
+          FROM alerts a WHERE a.vehicle = ANY (ids) AND unit_in_reach(a.organisation)
+           AND (rules IS NULL OR a.rule = rules) AND (units IS NULL OR a.organisation = ANY (units))
+           AND (standing IS NULL OR a.status = standing) AND (how_severe IS NULL OR a.severity = how_severe)
+           AND (since IS NULL OR a.occurred_to IS NULL OR a.occurred_to >= since) AND (until IS NULL OR a.occurred_from < until)
+           AND (began_since IS NULL OR a.occurred_from >= began_since) AND (began_until IS NULL OR a.occurred_from < began_until)
+           AND (detected_since IS NULL OR a.detected_at >= detected_since) AND (detected_until IS NULL OR a.detected_at < detected_until)) f
+      JOIN alert_versions v ON v.alert_id = f.id AND v.version = f.version
+     WHERE place IS NULL OR CASE WHEN ascending THEN f.at > place OR (f.at = place AND f.masked < behind)
+        ELSE f.at < place OR (f.at = place AND f.masked > behind) END
+     ORDER BY CASE WHEN ascending THEN f.at END, CASE WHEN ascending THEN f.masked END DESC, f.at DESC, f.masked LIMIT most;
 END $$;
 
 CREATE FUNCTION masked_vehicles(unit text, after text, most integer) RETURNS TABLE(id text, organisation text, updated_at timestamp with time zone)
@@ -1374,6 +1401,16 @@ ALTER TABLE alert_labels ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE alert_reads (
+    reader text NOT NULL,
+    alert text NOT NULL,
+    version integer NOT NULL,
+    read_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT alert_reads_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE alert_reads IS 'Which version of an alert a person has read; of each person his own rows only.';
 
 CREATE TABLE alert_receipts (
     alert_id text NOT NULL,
@@ -3332,6 +3369,9 @@ ALTER TABLE ONLY alert_feed
 ALTER TABLE ONLY alert_labels
     ADD CONSTRAINT alert_labels_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY alert_reads
+    ADD CONSTRAINT alert_reads_pkey PRIMARY KEY (reader, alert);
+
 ALTER TABLE ONLY alert_receipts
     ADD CONSTRAINT alert_receipts_pkey PRIMARY KEY (alert_id, version, subject_kind, subject_id);
 
@@ -3747,9 +3787,9 @@ CREATE INDEX alert_feed_created ON alert_feed USING btree (created_at, seq);
 
 CREATE INDEX alert_labels_of ON alert_labels USING btree (alert_id, id DESC);
 
-CREATE INDEX alert_versions_evidence ON alert_versions USING btree (evidence_sha256);
+CREATE INDEX alert_reads_of ON alert_reads USING btree (alert);
 
-CREATE INDEX alerts_began ON alerts USING btree (occurred_from);
+CREATE INDEX alert_versions_evidence ON alert_versions USING btree (evidence_sha256);
 
 CREATE INDEX alerts_by_case ON alerts USING btree (case_state, detected_at DESC, id);
 
@@ -3761,9 +3801,15 @@ CREATE INDEX alerts_counted ON alerts USING btree (occurred_from) INCLUDE (organ
 
 CREATE INDEX alerts_happened ON alerts USING gist (tstzrange(occurred_from, GREATEST(occurred_from, COALESCE(occurred_to, 'infinity'::timestamp with time zone)), '[]'::text));
 
+CREATE INDEX alerts_late ON alerts USING btree (occurred_from) WHERE ((detected_at - occurred_from) >= '48:00:00'::interval);
+
 CREATE INDEX alerts_list ON alerts USING btree (detected_at DESC, id);
 
+CREATE INDEX alerts_long ON alerts USING btree (COALESCE(occurred_to, 'infinity'::timestamp with time zone)) WHERE ((occurred_to IS NULL) OR ((occurred_to - occurred_from) >= '24:00:00'::interval));
+
 CREATE INDEX alerts_of_driver ON alerts USING btree (driver, detected_at DESC, id) WHERE (driver IS NOT NULL);
+
+CREATE INDEX alerts_of_events ON alerts USING btree (occurred_from DESC, id);
 
 CREATE INDEX alerts_of_orders ON alerts USING btree (order_id) WHERE ((status = 'suspected'::text) AND (order_id IS NOT NULL));
 
@@ -3782,6 +3828,10 @@ CREATE INDEX alerts_suspected ON alerts USING btree (rule, subject) WHERE (statu
 CREATE INDEX alerts_updated ON alerts USING btree (updated_at, id);
 
 CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
+
+CREATE INDEX alerts_withdrawn ON alerts USING btree (detected_at DESC, id) WHERE (status = 'withdrawn'::text);
+
+CREATE INDEX alerts_withdrawn_of ON alerts USING btree (organisation, detected_at DESC, id) WHERE (status = 'withdrawn'::text);
 
 CREATE INDEX assessment_disputes_listed ON assessment_disputes USING btree (raised_at DESC, id);
 
@@ -3829,7 +3879,7 @@ CREATE UNIQUE INDEX case_links_one_open ON case_links USING btree (ref) WHERE ((
 
 CREATE INDEX case_links_watched ON case_links USING btree (ref) WHERE ((kind = 'alert'::text) AND open AND (NOT noted));
 
-CREATE INDEX cases_due ON cases USING btree (due_on) WHERE (due_on IS NOT NULL);
+CREATE INDEX cases_by_term ON cases USING btree (due_on DESC, id) WHERE (due_on IS NOT NULL);
 
 CREATE INDEX cases_found ON cases USING btree (finding, created_at DESC, id) WHERE (finding IS NOT NULL);
 
@@ -3889,9 +3939,13 @@ CREATE INDEX dispatch_orders_out ON dispatch_orders USING btree (GREATEST(planne
 
 CREATE INDEX dispatch_orders_parts ON dispatch_orders USING btree (part_of) WHERE (part_of IS NOT NULL);
 
+CREATE INDEX dispatch_orders_planned ON dispatch_orders USING btree (planned_departure, id) WHERE (is_newest AND (part_of IS NULL));
+
 CREATE INDEX dispatch_orders_vehicle ON dispatch_orders USING btree (vehicle, planned_departure);
 
 CREATE INDEX dispatch_orders_waiting ON dispatch_orders USING btree (vehicle) WHERE (is_newest AND (NOT counts));
+
+CREATE INDEX drivers_by_name ON drivers USING btree (name, id);
 
 CREATE INDEX evaluations_time ON ONLY evaluations USING btree (evaluated_at DESC, id DESC);
 
@@ -3937,7 +3991,9 @@ CREATE INDEX fences_organisation ON fences USING btree (organisation);
 
 CREATE INDEX fences_vehicles ON fences USING gin (vehicles);
 
-CREATE INDEX fuel_transactions_at ON fuel_transactions USING btree (at);
+CREATE INDEX fuel_stations_by_name ON fuel_stations USING btree (name, id);
+
+CREATE INDEX fuel_transactions_by_time ON fuel_transactions USING btree (at, id);
 
 CREATE INDEX fuel_transactions_card ON fuel_transactions USING btree (card, at);
 
@@ -4059,11 +4115,11 @@ CREATE INDEX vehicle_plates_plate ON vehicle_plates USING btree (plate, valid_fr
 
 CREATE INDEX vehicle_secrecy_of ON vehicle_secrecy USING btree (vehicle, no DESC);
 
-CREATE INDEX vehicles_any_plate ON vehicles USING btree (plate);
+CREATE INDEX vehicles_by_plate ON vehicles USING btree (plate, id);
 
 CREATE INDEX vehicles_secret ON vehicles USING btree (no) WHERE secret;
 
-CREATE INDEX violations_at ON violations USING btree (at);
+CREATE INDEX violations_by_time ON violations USING btree (at, id);
 
 CREATE INDEX violations_plate ON violations USING btree (plate, at);
 
@@ -4590,6 +4646,9 @@ ALTER TABLE ONLY alert_feed
 ALTER TABLE ONLY alert_labels
     ADD CONSTRAINT alert_labels_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
+ALTER TABLE ONLY alert_reads
+    ADD CONSTRAINT alert_reads_alert_fkey FOREIGN KEY (alert) REFERENCES alerts(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY alert_receipts
     ADD CONSTRAINT alert_receipts_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
 
@@ -4821,6 +4880,8 @@ ALTER TABLE alert_feed ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE alert_labels ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE alert_reads ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE alert_receipts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE alert_versions ENABLE ROW LEVEL SECURITY;
@@ -4862,6 +4923,8 @@ CREATE POLICY cleared ON alert_dispositions TO gongche_cleared USING (true) WITH
 CREATE POLICY cleared ON alert_feed TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON alert_labels TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON alert_reads TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON alert_receipts TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -5026,6 +5089,8 @@ CREATE POLICY everywhere ON alert_dispositions TO gongche_everywhere USING (true
 CREATE POLICY everywhere ON alert_feed TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON alert_labels TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON alert_reads TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON alert_receipts TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -5223,6 +5288,8 @@ ALTER TABLE order_track_times ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE organisations ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY own ON alert_reads AS RESTRICTIVE USING ((reader = current_setting('gongche.subject'::text, true))) WITH CHECK ((reader = current_setting('gongche.subject'::text, true)));
+
 ALTER TABLE positions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE process_samples ENABLE ROW LEVEL SECURITY;
@@ -5234,6 +5301,8 @@ CREATE POLICY reach ON alert_feed FOR SELECT TO gongche_app USING ((EXISTS ( SEL
   WHERE (a.id = alert_feed.alert_id))));
 
 CREATE POLICY reach ON alert_labels TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON alert_reads FOR SELECT TO gongche_app USING ((reader = current_setting('gongche.subject'::text, true)));
 
 CREATE POLICY reach ON alert_receipts TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -5493,6 +5562,10 @@ CREATE POLICY reach ON webhooks TO gongche_app USING ((EXISTS ( SELECT
 
 CREATE POLICY reach_delete ON alert_feed FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON alert_reads FOR DELETE TO gongche_app USING (((reader = current_setting('gongche.subject'::text, true)) AND (EXISTS ( SELECT
+   FROM alerts a
+  WHERE (a.id = alert_reads.alert)))));
+
 CREATE POLICY reach_delete ON alert_versions FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON alerts FOR DELETE TO gongche_app USING (false);
@@ -5564,6 +5637,10 @@ CREATE POLICY reach_delete ON vehicle_states FOR DELETE TO gongche_app USING (fa
 CREATE POLICY reach_delete ON webhook_attempts FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_insert ON alert_feed FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON alert_reads FOR INSERT TO gongche_app WITH CHECK (((reader = current_setting('gongche.subject'::text, true)) AND (EXISTS ( SELECT
+   FROM alerts a
+  WHERE (a.id = alert_reads.alert)))));
 
 CREATE POLICY reach_insert ON alert_versions FOR INSERT TO gongche_app WITH CHECK (false);
 
@@ -5638,6 +5715,12 @@ CREATE POLICY reach_insert ON vehicle_states FOR INSERT TO gongche_app WITH CHEC
 CREATE POLICY reach_insert ON webhook_attempts FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_update ON alert_feed FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON alert_reads FOR UPDATE TO gongche_app USING (((reader = current_setting('gongche.subject'::text, true)) AND (EXISTS ( SELECT
+   FROM alerts a
+  WHERE (a.id = alert_reads.alert))))) WITH CHECK (((reader = current_setting('gongche.subject'::text, true)) AND (EXISTS ( SELECT
+   FROM alerts a
+  WHERE (a.id = alert_reads.alert)))));
 
 CREATE POLICY reach_update ON alert_versions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 

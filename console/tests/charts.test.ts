@@ -4,7 +4,7 @@ import { moments, newest, share, shown, unknown } from '@/components/chart/numbe
 import { opensOf, rowsPlace } from '@/components/opens'
 import { days, isStale, kilometres } from '@/screens/cockpit/cockpit'
 import { linesOf, processesOf, type Series } from '@/screens/operations/operations'
-import { courseBy, months, places, ranks, span } from '@/screens/statistics/statistics'
+import { courseBy, months, places, ranks, span, together, type Group, type Statistics } from '@/screens/statistics/statistics'
 
 describe('numbers of charts', () => {
   it('have their unit, and none where they are not known', () => {
@@ -73,6 +73,14 @@ describe('operations', () => {
 })
 
 describe('statistics', () => {
+  it('show each group once, with the newest numbers of all', () => {
+    const group = (key: string | null, alerts: number, masked_group = false) => ({ key, alerts, masked_group }) as Group
+    const page = (of: number, ...items: Group[]) => ({ of, items }) as Statistics
+    expect(together([])).toBeUndefined()
+    const found = together([page(4, group('a', 9), group('b', 8)), page(5, group('b', 7), group(null, 5), group(null, 4, true), group('', 1))])
+    expect(found?.of).toBe(5)
+    expect(found?.items.map((one) => one.alerts)).toEqual([9, 8, 5, 4, 1])
+  })
   it('have a 0 for a day without alerts, over the turn of a year and in a leap year', () => {
     expect(places('2026-12-30', '2027-01-02', 'day')).toEqual(['2026-12-30', '2026-12-31', '2027-01-01', '2027-01-02'])
     expect(places('2028-02-28', '2028-03-01', 'day')).toEqual(['2028-02-28', '2028-02-29', '2028-03-01'])

@@ -2,7 +2,9 @@ import { mount } from '@vue/test-utils'
 import { createPinia } from 'pinia'
 import { describe, expect, it } from 'vitest'
 
+import { ApiProblem } from '@/api/problem'
 import DataTable from '@/components/DataTable.vue'
+import { sortAfterClick, sortOf, sortQuery, sortText, sortsOf, type Sort } from '@/components/table'
 import { safeReturn } from '@/app/router'
 import { i18n } from '@/i18n'
 
@@ -34,10 +36,58 @@ describe('DataTable', () => {
     await grid.trigger('keydown', { key: 'End' })
     expect(made.get('.current').attributes('data-id')).toBe('a99999')
   })
+  it('is ordered at the heads of its columns', async () => {
+    const columns = [{ key: 'text', title: 'Text', width: '1fr', order: { by: 'time', first: 'desc' } }, { key: 'id', title: 'Id', width: '4em' }]
+    const made = table({ columns, sort: { by: 'time', direction: 'desc' } })
+    const heads = made.findAll('[role=columnheader]').slice(1)
+    expect(heads.map((one) => one.attributes('aria-sort'))).toEqual(['descending', undefined])
+    expect(heads[1]?.find('button').exists()).toBe(false)
+    await heads[0]?.get('button').trigger('click')
+    expect(made.emitted('sort')).toEqual([[{ by: 'time', direction: 'asc' }]])
+    await made.setProps({ sort: { by: 'other', direction: 'asc' } })
+    expect(heads[0]?.attributes('aria-sort')).toBe('none')
+  })
+  it('goes on by itself while nobody could scroll to more', async () => {
+    const made = table({ rows: rows.slice(0, 3), hasMore: false })
+    await made.setProps({ hasMore: true })
+    expect(made.emitted('more')).toHaveLength(1)
+    await made.setProps({ refreshing: true }) // it is being fetched
+    expect(made.emitted('more')).toHaveLength(1)
+    await made.setProps({ rows: rows.slice(0, 3), refreshing: false })
+    expect(made.emitted('more')).toHaveLength(2)
+    await made.setProps({ rows: rows.slice(0, 500) })
+    expect(made.emitted('more')).toHaveLength(2)
+    await made.setProps({ rows: [], problem: new ApiProblem(0, 'x', '', '') }) // and not again and again where it fails
+    expect(made.emitted('more')).toHaveLength(2)
+  })
+  it('shows what is new in bold letters', () => {
+    const made = table({ rows: rows.slice(0, 3), strong: (row: object) => Reflect.get(row, 'id') === 'a1' })
+    expect(made.findAll('.line').map((one) => one.classes('strong'))).toEqual([false, true, false])
+  })
   it('tells apart empty, loading and failed', () => {
     expect(table({ rows: [] }).text()).toContain('没有符合条件的记录')
     expect(table({ rows: [], loading: true }).text()).toContain('正在加载')
     expect(table({ rows: [], problem: new Error('x') }).find('[role=alert]').exists()).toBe(true)
+  })
+})
+
+describe('the order in the address', () => {
+  const usual: Sort = { by: 'detected', direction: 'desc' }
+  it('is named where it is not the usual one', () => {
+    expect(sortOf(undefined, usual)).toEqual(usual)
+    expect(sortOf('occurred.asc', usual)).toEqual({ by: 'occurred', direction: 'asc' })
+    for (const odd of ['occurred', '.asc', 'occurred.up', '']) expect(sortOf(odd, usual)).toEqual(usual)
+    expect(sortText(usual, usual)).toBeUndefined()
+    for (const one of sortsOf(['detected', 'planned_departure'])) expect(sortText(sortOf(one, usual), usual)).toBe(one === 'detected.desc' ? undefined : one)
+    expect(sortQuery(undefined)).toEqual({})
+    expect(sortQuery('due.asc')).toEqual({ order: 'due', direction: 'asc' })
+  })
+  it('turns with each click', () => {
+    const order = { by: 'due', first: 'asc' } as const
+    const first = sortAfterClick(order, usual)
+    expect(first).toEqual({ by: 'due', direction: 'asc' })
+    expect(sortAfterClick(order, first)).toEqual({ by: 'due', direction: 'desc' })
+    expect(sortAfterClick({ by: 'detected', first: 'desc' }, usual)).toEqual({ by: 'detected', direction: 'asc' })
   })
 })
 

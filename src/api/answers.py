@@ -84,6 +84,18 @@ class AlertBody(BaseModel):
     withdrawn_by: Literal["backfill"] | None
 
 
+class ListedAlert(AlertBody):
+    """An alert of a list. `unread`: you have not read this version; null: its content is not shown to you."""
+
+    unread: bool | None
+
+
+class AlertsMarked(BaseModel):
+    """`marked`: how many of them were not so before. What you do not see is passed over."""
+
+    marked: int
+
+
 class AlertVersion(AlertBody):
     """A version of an alert and when it was written."""
 
@@ -319,6 +331,7 @@ def page_of(model: type[BaseModel]) -> type[BaseModel]:
 
 
 AlertPage: Final = page_of(AlertBody)
+ListedAlertPage: Final = page_of(ListedAlert)
 UnconfirmedPage: Final = page_of(AlertVersion)
 JudgedPage: Final = page_of(Judged)
 WaitsPage: Final = page_of(Waits)

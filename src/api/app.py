@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from api import documentation, errors, observability
 from api.alerts.answering import router as answering
 from api.alerts.endpoints import router as alerts
+from api.alerts.reads import router as alert_reads
 from api.alerts.stream import router as stream
 from api.assessment.endpoints import ROUTERS as assessment
 from api.audit.endpoints import router as audit
@@ -108,6 +109,7 @@ def create_app(
         stream,  # before the alerts, as the statistics: their addresses look like ids of alerts
         alert_statistics,
         answering,
+        alert_reads,
         alerts,
         subscriptions,
         webhooks,

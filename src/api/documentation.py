@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from pydantic.json_schema import models_json_schema
 
 from api.alerts.answering import CodeBody, DispositionBody, ReceiptBody
+from api.alerts.reads import AlertsRead
 from api.answers import Problem
 from api.assessment.schemas import BODIES as ASSESSMENT
 from api.auth.cookies import COOKIE, CSRF_HEADER
@@ -34,7 +35,7 @@ router = APIRouter(include_in_schema=False)
 
 #: Bodies that are read by hand, besides the records.
 BODIES: Final = (
-    SubscriptionBody, CommitBody, SeekBody, WebhookBody, RotateBody, ReceiptBody, DispositionBody, CodeBody,
+    SubscriptionBody, CommitBody, SeekBody, WebhookBody, RotateBody, ReceiptBody, DispositionBody, CodeBody, AlertsRead,
 )  # fmt: skip
 
 #: Of what is for people: open to who is not signed in yet.

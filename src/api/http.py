@@ -25,7 +25,8 @@ from runtime.units import CHINA
 #: Body of an ordinary request, in bytes, and how long anyone may take to send one.
 MAX_BODY: Final = 1 << 20
 BODY_TIMEOUT_S: Final = 60.0
-MAX_CURSOR: Final = 512
+#: A cursor: it may hold a name of 200 characters, each of four bytes at most.
+MAX_CURSOR: Final = 1_600
 # Numbers in cursors are places in the feed and microseconds: this is the year 9999.
 _LARGEST: Final = 253_402_300_800_000_000
 DEFAULT_PAGE: Final = 100
@@ -62,10 +63,14 @@ PLAIN_PATTERN: Final = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 PLAIN: Final = {"pattern": PLAIN_PATTERN}
 
 
+def _plain_text(value: str) -> bool:
+    return all(unicodedata.category(c) != "Cc" for c in value)
+
+
 def refuse_controls(*values: str | None) -> None:
     """Raises Problem 422 for control characters (NUL among them, which no database takes). Whatever else cannot be seen is in
     no record, and finds none."""
-    if any(value is not None and any(unicodedata.category(c) == "Cc" for c in value) for value in values):
+    if not all(value is None or _plain_text(value) for value in values):
         raise Problem(422, "invalid-parameter", "参数含有不可见字符 · a parameter cannot be printed")
 
 
@@ -174,6 +179,16 @@ def make_cursor(kind: str, *place: Any) -> str:
     return base64.urlsafe_b64encode(zlib.crc32(body).to_bytes(4, "big") + body).rstrip(b"=").decode()
 
 
+def bad_cursor() -> Problem:
+    """400 for a cursor that we did not make, or that belongs to another list or order."""
+    return Problem(
+        400,
+        "bad-cursor",
+        "游标无效，请使用上一页返回的 next · the cursor is not one of this list",
+        errors=[{"pointer": "/query/cursor", "message": "游标无效 · invalid cursor"}],
+    )
+
+
 def read_cursor(kind: str, cursor: str | None, *types: type) -> list[Any] | None:
     """The place in ``cursor``, values of ``types``; None for no cursor.
 
@@ -190,15 +205,10 @@ def read_cursor(kind: str, cursor: str | None, *types: type) -> list[Any] | None
         place: list[Any] = rest
         if found != kind or [type(value) for value in place] != list(types):
             raise ValueError("another list")
-        if not all(v.isprintable() if isinstance(v, str) else 0 <= v < _LARGEST for v in place):
+        if not all(_plain_text(v) if isinstance(v, str) else 0 <= v < _LARGEST for v in place):
             raise ValueError("out of range")
     except (binascii.Error, ValueError, TypeError):
-        raise Problem(
-            400,
-            "bad-cursor",
-            "游标无效，请使用上一页返回的 next · the cursor is not one of this list",
-            errors=[{"pointer": "/query/cursor", "message": "游标无效 · invalid cursor"}],
-        ) from None
+        raise bad_cursor() from None
     return place
 
 

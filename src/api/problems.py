@@ -27,7 +27,7 @@ _WORDS: Final = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off")
 #: Operations that answer in formats that the caller chooses.
 _CHOOSES: Final = ("/evidence", "/track")
 #: Operations that answer 409 for a place or an id that is taken.
-_CONTRADICTED: Final = ("/commit", "/dispositions", "/exchange/notices")
+_CONTRADICTED: Final = ("/commit", "/dispositions", "/exchange/notices", "/alerts:read")
 #: Operations of which only so many go on at a time.
 _COUNTED: Final = ("/stream",)
 #: What people work on together: it may have moved on, or name what is not there.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from registry.pages import Listing, same
+from registry.pages import Listing, Sorting, same
 from registry.upsert import TEXT, PlainTable, upsert
 from registry.values import Identifier, Name, Record, Text, WriteResult
 from runtime.connection import Connection
@@ -21,7 +21,9 @@ class Driver(Record):
 
 HEADERS: Final = {"编号": "id", "姓名": "name", "单位": "organisation", "电话": "phone"}
 _TABLE: Final = PlainTable("drivers", {"name": TEXT, "organisation": TEXT, "phone": TEXT})
-LISTING: Final = Listing(_TABLE.select(), {"organisation": same("organisation")})
+LISTING: Final = Listing(
+    _TABLE.select(), {"organisation": same("organisation")}, orders={"name": Sorting("t.name")}
+)
 
 
 async def write(connection: Connection, records: Sequence[Driver]) -> list[WriteResult]:

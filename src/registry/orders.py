@@ -12,7 +12,7 @@ from registry.order_cover import NOT_SHOWN, begins, hours, is_overdue, last_retu
 from registry.order_record import HEADERS as HEADERS
 from registry.order_record import DispatchOrder as DispatchOrder
 from registry.order_versions import CONTENT, write_versions
-from registry.pages import Filter, Listing, same
+from registry.pages import Filter, Listing, Sorting, same
 from registry.values import WriteResult
 from runtime.connection import Connection
 from runtime.units import from_us, in_us, to_us
@@ -31,6 +31,7 @@ LISTING: Final = Listing(
         "departed_to": Filter("t.actual_departure < {}::text::timestamptz", "time"),
     },
     newest="t.is_newest AND t.part_of IS NULL",
+    orders={"planned_departure": Sorting("t.planned_departure", "time")},
 )
 
 

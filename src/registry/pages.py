@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import asyncpg
@@ -30,6 +31,32 @@ def same(name: str) -> Filter:
     return Filter(f"t.{name} = {{}}")
 
 
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """A field that a list can be ordered by, besides the id: of the table ``t``, never null, and with the id an index has it (a test looks
+    at the plans). ``kind``: what its values are."""
+
+    column: str
+    kind: Literal["text", "time"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """``by``: "id", or one of ``Listing.orders``. Records that are equal in it stand in the order of their ids, which goes the same way."""
+
+    by: str = "id"
+    ascending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The last record of the page before: its id and, of another order than by id, the value of that field."""
+
+    id: str
+    value: str | datetime | None = None
+
+
+BY_ID: Final = Order()
 #: From when on, and before when, a record happened.
 SINCE: Final = Filter("t.at >= {}::text::timestamptz", "time")
 BEFORE: Final = Filter("t.at < {}::text::timestamptz", "time")
@@ -38,13 +65,14 @@ BEFORE: Final = Filter("t.at < {}::text::timestamptz", "time")
 @dataclass(frozen=True, slots=True)
 class Listing:
     """How the records of one kind are read. ``select``: ``SELECT ... FROM <table> t``. ``key``: the column that is the id.
-    ``newest``: of a kind with versions, the condition for the newest one. ``decimals``: fields kept as whole numbers, and
+    ``newest``: of a kind with versions, the condition for the newest one. ``orders``: by what the list can be ordered. ``decimals``: fields kept as whole numbers, and
     how many digits of them are decimals. ``bindings``: reads what one record was bound to."""
 
     select: str
     filters: Mapping[str, Filter]
     key: str = "t.id"
     newest: str = ""
+    orders: Mapping[str, Sorting] = field(default_factory=dict)
     decimals: Mapping[str, int] = field(default_factory=dict)
     bindings: Callable[[Connection, str], Awaitable[list[dict[str, Any]]]] | None = None
 
@@ -75,13 +103,14 @@ async def page(
     listing: Listing,
     /,
     *,
-    after: str | None = None,
+    after: Place | None = None,
     limit: int = 100,
+    order: Order = BY_ID,
     **filters: str | None,
 ) -> list[dict[str, Any]]:
-    """Up to ``limit`` (at most MAX_PAGE) records in the order of their ids, after id ``after``.
+    """Up to ``limit`` (at most MAX_PAGE) records in ``order``, behind ``after``.
 
-    ``filters``: of ``listing.filters``; None = any. Raises KeyError for a filter that the kind does not know. A record that
+    ``filters``: of ``listing.filters``; None = any. Raises KeyError for a filter, or an order, that the kind does not know. A record that
     cannot be shown is left out.
     """
     conditions = [listing.newest] if listing.newest else []
@@ -90,22 +119,37 @@ async def page(
         if value is not None:
             arguments.append(value)
             conditions.append(listing.filters[name].condition.format(f"${len(arguments)}"))
-    if after is not None:
-        arguments.append(after)
-        conditions.append(f"{listing.key} > ${len(arguments)}")
+    column = "" if order.by == "id" else listing.orders[order.by].column
+    more, way = (">", "") if order.ascending else ("<", " DESC")
+    if after is not None and column:
+        arguments += [after.value, after.id]
+        value_at, id_at = f"${len(arguments) - 1}", f"${len(arguments)}"
+        # The first condition says where in the index to begin; the second alone would read all before.
+        conditions.append(
+            f"{column} {more}= {value_at} AND ({column} {more} {value_at} OR {listing.key} {more} {id_at})"
+        )
+    elif after is not None:
+        arguments.append(after.id)
+        conditions.append(f"{listing.key} {more} ${len(arguments)}")
     arguments.append(min(limit, MAX_PAGE))
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    query = f"{listing.select}{where} ORDER BY {listing.key} LIMIT ${len(arguments)}"
+    sort = f"{column}{way}, {listing.key}{way}" if column else f"{listing.key}{way}"
+    query = f"{listing.select}{where} ORDER BY {sort} LIMIT ${len(arguments)}"
     try:
         return [listing.shown(row) for row in await connection.fetch(query, *arguments)]
     except Exception as error:
         if not of_one_fact(error) or isinstance(error, asyncpg.DataError):
             raise  # DataError: a filter that no column can hold
-    rows = await connection.fetch(f"SELECT q.id FROM ({query}) AS q ORDER BY q.id", *arguments)  # noqa: S608 - constant texts
+    named = f", q.{order.by} AS value" if column else ""
+    rows = await connection.fetch(
+        f"SELECT q.id{named} FROM ({query}) AS q ORDER BY {f'value{way}, ' if column else ''}q.id{way}",  # noqa: S608 - constant texts
+        *arguments,
+    )
     ids = [row["id"] for row in rows]
     found, most = await _apart(connection, listing, ids), arguments[-1]
     if len(ids) == most and len(found) < most:  # what was left out is no end of the list
-        found += await page(connection, listing, after=ids[-1], limit=most - len(found), **filters)
+        last = Place(ids[-1], rows[-1]["value"] if column else None)
+        found += await page(connection, listing, after=last, limit=most - len(found), order=order, **filters)
     return found
 
 

@@ -13,7 +13,7 @@ import shapely
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from registry.misplaced import come_together, in_range, names_datum, refuse_misplaced
-from registry.pages import Filter, Listing
+from registry.pages import Filter, Listing, Sorting
 from registry.places import DatumName, geometry_wkb, read_geometry, refuse_misplaced_geometry
 from registry.refusals import Flaw, PlacedError, RefusedError
 from registry.spelling import name_key
@@ -93,6 +93,7 @@ LISTING: Final = Listing(
         "name": Filter("({0} = t.name OR {0} = ANY(t.aliases))"),
         "located": Filter("(t.geometry IS NOT NULL) = ({} = 'true')"),
     },
+    orders={"name": Sorting("t.name")},
 )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
-from registry.pages import BEFORE, SINCE, Filter, Listing, same
+from registry.pages import BEFORE, SINCE, Filter, Listing, Sorting, same
 from registry.refusals import refuse_future
 from registry.spelling import name_key
 from registry.stations import stations_by_name
@@ -101,6 +101,7 @@ LISTING: Final = Listing(
         "to": BEFORE,
         "unmatched": Filter(f"{{}} = 'true' AND {unmatched('t')}"),
     },
+    orders={"at": Sorting("t.at", "time")},
     decimals=TABLE.decimals(),
 )
 

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from registry.pages import Listing, same
+from registry.pages import Listing, Sorting, same
 from registry.refusals import Flaw, RefusedError
 from registry.spelling import normal_plate
 from registry.upsert import DATE, TEXT, Column, PlainTable, upsert
@@ -82,6 +82,7 @@ _TABLE: Final = PlainTable(
 LISTING: Final = Listing(
     _TABLE.select("t.secret, t.updated_at"),
     {"organisation": same("organisation"), "plate": same("plate")},
+    orders={"plate": Sorting("t.plate")},
     decimals=_TABLE.decimals(),
 )
 

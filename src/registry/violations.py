@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from registry.misplaced import come_together, in_range, names_datum, refuse_misplaced
-from registry.pages import BEFORE, SINCE, Listing, same
+from registry.pages import BEFORE, SINCE, Listing, Sorting, same
 from registry.places import DatumName
 from registry.refusals import refuse_future
 from registry.upsert import TEXT, Column, PlainTable, upsert
@@ -85,6 +85,7 @@ TABLE: Final = PlainTable(
 LISTING: Final = Listing(
     TABLE.select(),
     {"plate": same("plate"), "status": same("status"), "from": SINCE, "to": BEFORE},
+    orders={"at": Sorting("t.at", "time")},
     decimals=TABLE.decimals(),
 )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 
 from playwright.async_api import Page, expect
 
+from runtime.postgres import connect
 from tests.browser.pages import flaws, picture
 from tests.browser.world import MARKUP, World
 
@@ -87,6 +89,79 @@ async def test_keyboard_alone(visit: Visit) -> None:
     await expect(page.get_by_role("grid")).to_be_focused()
     await page.keyboard.press("j")
     await expect(current).to_contain_text("2026-03-02 18:14")
+
+
+async def test_what_is_unread_and_what_was_marked(visit: Visit, world: World) -> None:
+    page = await visit("head", "/alerts?organisation=yiyuan%26unread=true")
+    await expect(page.get_by_text("共 12 条")).to_be_visible()
+    first = page.locator(LINES).first
+    await expect(first).to_have_class(re.compile("strong"))
+    await picture(page, "alerts-unread")
+    assert await flaws(page) == []
+    id = await first.get_attribute("data-id")
+    await first.click()
+    await expect(page.get_by_role("heading", name="非工作时间用车")).to_be_visible()
+    await page.go_back()
+    row = page.locator(f"{LINES}[data-id='{id}']")
+    await expect(row).not_to_have_class(re.compile("strong"))  # opened, so read; it stays where it was
+    await page.get_by_role("button", name="刷新").click()
+    await expect(page.get_by_text("共 11 条")).to_be_visible()
+    await expect(row).to_have_count(0)
+    # Another person has his own; the others are marked all at once, and one of them is unread again.
+    other = await visit("inspector", "/alerts?organisation=yiyuan%26unread=true")
+    await expect(other.get_by_text("共 12 条")).to_be_visible()
+    await page.get_by_role("grid").focus()
+    await page.keyboard.press("Shift+A")
+    await page.get_by_role("button", name="标为已读").click()
+    await expect(page.locator(f"{LINES}.strong")).to_have_count(0)
+    await page.keyboard.press("Home")
+    await page.get_by_role("grid").focus()
+    for key in ("Home", "x"):
+        await page.keyboard.press(key)
+    await page.get_by_role("button", name="标为未读").click()
+    await page.get_by_role("button", name="刷新").click()
+    await expect(page.get_by_text("共 1 条")).to_be_visible()
+    # What is issued anew is unread again.
+    connection = await connect(world.dsn)
+    await connection.execute(
+        "UPDATE alerts SET version = 2 WHERE id = $1", id
+    )  # and its contents with it, as the judge does
+    await connection.execute(
+        "INSERT INTO alert_versions SELECT alert_id, 2, jsonb_set(body, '{version}', '2'), evidence_sha256, now() FROM alert_versions"
+        " WHERE alert_id = $1",
+        id,
+    )
+    await page.get_by_role("button", name="刷新").click()
+    await expect(page.get_by_text("共 2 条")).to_be_visible()
+    await connection.execute("DELETE FROM alert_versions WHERE alert_id = $1 AND version = 2", id)
+    await connection.execute("UPDATE alerts SET version = 1 WHERE id = $1", id)
+    await connection.close()
+
+
+async def test_the_order_is_in_the_address(visit: Visit) -> None:
+    page = await visit("office", "/alerts")
+    heads = page.get_by_role("columnheader")
+    await expect(heads.filter(has_text="发现")).to_have_attribute("aria-sort", "descending")
+    await heads.get_by_role("button", name="发生（北京时间）").click()
+    await expect(heads.filter(has_text="发生")).to_have_attribute("aria-sort", "descending")
+    assert "sort=occurred.desc" in page.url
+    await heads.get_by_role("button", name="发生（北京时间）").click()
+    await expect(page.locator(LINES).first).to_contain_text("2026-02-23")
+    assert "sort=occurred.asc" in page.url
+    await heads.get_by_role("button", name="等级").click()
+    await expect(page.locator(LINES).first).to_contain_text("高")
+    await picture(page, "alerts-by-severity")
+    assert await flaws(page) == []
+    await page.reload()
+    await expect(heads.filter(has_text="等级")).to_have_attribute("aria-sort", "descending")
+    await page.go_back()
+    await expect(page.locator(LINES).first).to_contain_text("2026-02-23")
+    await page.goto("/cases?sort=due.asc")
+    await expect(heads.filter(has_text="期限")).to_have_attribute("aria-sort", "ascending")
+    await page.goto("/registry/vehicles?sort=plate.desc")
+    await expect(page.locator(LINES).first).to_contain_text("苏F·D12345")
+    await expect(heads.filter(has_text="车牌号")).to_have_attribute("aria-sort", "descending")
+    await picture(page, "vehicles-by-plate")
 
 
 async def test_markup_is_text(visit: Visit) -> None:

@@ -91,7 +91,7 @@ async def test_who_has_to_say_what_for_is_asked(visit: Visit, world: World) -> N
     await page.route("**/v1/vehicles/*/track?*", only_with_purpose)
     await page.goto("/tracks/car-1?day=2026-03-02")
     await expect(page.get_by_text("用途将记入审计日志")).to_be_visible()
-    await page.get_by_label("查看用途").fill("抽查三月用车")
+    await page.get_by_label("请说明查询用途").fill("抽查三月用车")
     await page.keyboard.press("Enter")
     await expect(page.locator(".lists")).to_be_visible()
     connection = await connect(world.dsn)

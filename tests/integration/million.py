@@ -19,7 +19,7 @@ from telemetry.archive.partitions import Partitions
 BIG: Final = frozenset({
     "positions", "evaluations", "evidence", "alerts", "alert_versions", "alert_feed", "dispatch_orders", "order_results",
     "fuel_transactions", "violations", "navigation_routes", "vehicle_day_states", "changes", "change_commits", "live_due",
-    "recomputations", "quarantine",
+    "recomputations", "quarantine", "alert_reads",
 })  # fmt: skip
 BIG_ROWS: Final = 100_000
 #: One row a vehicle at most.
@@ -79,6 +79,9 @@ _FILL: Final = {
             || int8send(id::bigint / 20 * 20), detected_at FROM alerts WHERE $1::timestamptz > '-infinity' AND $2::interval > '0'""",
     "alert_feed": """
         INSERT INTO alert_feed (seq, alert_id, version, created_at) SELECT id::bigint, id, 1, detected_at FROM alerts
+         WHERE $1::timestamptz > '-infinity' AND $2::interval > '0'""",
+    "alert_reads": """
+        INSERT INTO alert_reads (reader, alert, version) SELECT 'user:' || id::bigint % 50, id, 1 FROM alerts
          WHERE $1::timestamptz > '-infinity' AND $2::interval > '0'""",
     "dispatch_orders": f"""
         INSERT INTO dispatch_orders (id, version, organisation, vehicle, driver, task_type, status, destinations,

@@ -46,7 +46,7 @@ READ = {
 STREAMS = ("/v1/alerts/stream", "/v1/live/vehicles")
 WRITE = {
     "/v1/positions": {"positions:write"}, "/v1/": {"registry:write"}, "/v1/subscriptions": {"subscriptions:manage"},
-    "/v1/alerts": {"dispositions:write"}, "/v1/disposition-codes": {"dispositions:write"},
+    "/v1/alerts": {"dispositions:write"}, "/v1/alerts:": {"alerts:read"}, "/v1/disposition-codes": {"dispositions:write"},
     "/v1/complaints": {"complaints:write"}, "/v1/complaints:import": set(), "/v1/complaints/": set(), "/v1/cases": set(),
     "/v1/messages": set(), "/v1/vehicles/{id}:": set(), "/v1/assessment": set(), "/v1/exchange": set(),
     "/v1/vehicles/{id}/commands": {"commands:send"}, "/v1/commands": {"commands:send"}, "/v1/commands/{no}:approve": set(),

@@ -73,7 +73,7 @@ async def test_a_city_reads_its_lists_in_order(db_url: str) -> None:
     async with connection.transaction():
         await connection.execute(Reach(frozenset({"city"}), "user:head").sql())
         lists = Explained(connection)
-        shown = await list_cases(lists, actor, CaseFilter(state=State.WORKING), limit=100)
+        shown, _ = await list_cases(lists, actor, CaseFilter(state=State.WORKING), limit=100)
         assert [row["id"] for row in shown] == [f"c{2 * k}" for k in range(1, 101)]
         waiting = await messages.list_messages(lists, actor, unread=True, limit=100, before=None)
         assert len(waiting) == 100
@@ -131,7 +131,7 @@ async def test_counts_are_those_of_the_lists(db_url: str) -> None:
         for filters in (CaseFilter(), CaseFilter(source="hotline"), CaseFilter(organisation="u3"), CaseFilter(organisation="far")):  # fmt: skip
             async with connection.transaction():
                 await connection.execute(reach.sql())
-                shown = await list_cases(connection, actor, filters, limit=100_000)
+                shown, _ = await list_cases(connection, actor, filters, limit=100_000)
                 before = await whole_reads(connection, "cases")
                 counts = await count_cases(connection, actor, filters)
                 assert await whole_reads(connection, "cases") == before
@@ -162,7 +162,7 @@ async def test_a_list_of_several_is_read_in_order(db_url: str, unit: str | None)
         async with connection.transaction():
             await connection.execute(reach.sql())
             lists = Explained(connection)
-            shown = await list_cases(lists, actor, filters, limit=20)
+            shown, _ = await list_cases(lists, actor, filters, limit=20)
             assert not [node for node in lists.nodes if "Seq Scan" in node], (filters, lists.nodes)
             if unit is not None:
                 assert not [node for node in lists.nodes if "Sort" in node], (filters, lists.nodes)

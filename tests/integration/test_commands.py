@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from office.identity.subject import Role
 from runtime.bell import Bell
 from telemetry.commands import delivering
-from telemetry.commands.steps import Step
+from telemetry.commands.steps import CommandStep
 from telemetry.commands.thread import CHANNEL, Happened, append
 from telemetry.jt808.outstanding import Patience
 from telemetry.jt808.scalar.header import Version
@@ -365,7 +365,7 @@ async def test_a_gateway_that_was_killed_holds_nothing(
             dead,
         )
         async with pool.acquire() as connection, connection.transaction():
-            await append(connection, [Happened(no, Step.SENT, dead) for no in (text, lock)])
+            await append(connection, [Happened(no, CommandStep.SENT, dead) for no in (text, lock)])
         await delivering.keep(pool)
         assert [await it.state(no) for no in (text, lock)] == ["sent", "sent"]
         await pool.execute("UPDATE terminal_gateways SET alive_until = now() - interval '1 s'")
@@ -376,7 +376,10 @@ async def test_a_gateway_that_was_killed_holds_nothing(
             async with pool.acquire() as connection, connection.transaction():
                 done = await append(
                     connection,
-                    [Happened(text, Step.DELIVERED, dead, 1), Happened(lock, Step.ANSWERED, dead, 1)],
+                    [
+                        Happened(text, CommandStep.DELIVERED, dead, 1),
+                        Happened(lock, CommandStep.ANSWERED, dead, 1),
+                    ],
                 )
             assert [each.counted for each in done] == [False, False]
             confirm(terminal, header)
@@ -423,7 +426,7 @@ async def test_a_claim_whose_commit_was_lost_is_given_back(
         async with pool.acquire() as connection:
             await until(lambda: made._known, "the gateway is known")
             async with connection.transaction():
-                await append(connection, [Happened(no, Step.SENT, made.id)])
+                await append(connection, [Happened(no, CommandStep.SENT, made.id)])
         terminal = await online(g)
         await ordered(terminal, LOCK)
         assert await it.steps(no) == ["asked", "sent", "released", "sent"]

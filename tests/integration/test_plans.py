@@ -32,6 +32,8 @@ from registry.working_days import Calendar
 from rules.alerts import counts, feed
 from rules.alerts.counts import By
 from rules.alerts.evaluations import with_evidence
+from rules.alerts.listing import MOST_LOOKED_AT
+from rules.alerts.listing import By as ByTime
 from rules.alerts.model import AlertFilter
 from rules.alerts.publish import evaluations_of, publish
 from rules.checks import traffic_violations
@@ -227,7 +229,26 @@ BEGAN: Final = {"began_from": DAY["from"], "began_to": DAY["to"]}
 ALERTS: Final = [
     {"severity": "high"}, {"severity": "low"}, {"driver": "D17"}, {"within": "O7"}, {"within": "O7", "rule": "mileage"}, {"plate": "苏F1717"},
     BEGAN, {"detected_from": DAY["from"], "detected_to": DAY["to"]}, {"detected_to": LONG_AGO["to"]},
+    {"unread": "true"}, {"unread": "true", "organisation": "O7"}, {"unread": "true", "rule": "mileage"} | DAY,
 ]  # fmt: skip
+
+#: Each order of the list of alerts, both ways, with what it can be asked together with.
+ORDERED: Final = [
+    asked | {"order": order, "direction": direction}
+    for order in get_args(ByTime)
+    for direction in ("desc", "asc")
+    for asked in (
+        {}, {"rule": "mileage"}, {"organisation": "O7"}, {"within": "O7"}, {"vehicle": "V17"}, {"status": "withdrawn"}, {"severity": "low"},
+        {"case_state": "none"}, {"finding": "violation"}, {"plate": "苏F1717"}, DAY, LONG_AGO, NEWEST, BEGAN, {"unread": "true"},
+        {"rule": "mileage", "status": "withdrawn"} | DAY,
+    )
+]  # fmt: skip
+
+
+def sorted_by(*orders: str) -> list[dict[str, str]]:
+    """Each order, both ways."""
+    return [{"order": order, "direction": direction} for order in orders for direction in ("asc", "desc")]
+
 
 #: GET operation -> its questions: every filter alone, and those that go together. A new list needs its line here.
 QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
@@ -237,7 +258,7 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
         {"vehicle": "V17"} | DAY, {"rule": "location", "organisation": "O7", "status": "withdrawn"},
         {"case_state": "none"}, {"case_state": "none", "status": "suspected"}, {"case_state": "working", "organisation": "O7"},
         {"finding": "violation"}, {"finding": "none", "case_state": "closed"}, {"finding": "data", "rule": "mileage"} | DAY,
-        *ALERTS,
+        *ALERTS, *ORDERED,
     ],
     "/v1/alerts/counts": [
         {}, {"rule": "mileage"}, {"organisation": "O7"}, {"vehicle": "V17"}, {"status": "withdrawn"}, DAY, {"case_state": "none"},
@@ -288,31 +309,36 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/rule-parameters": [{}, {"rule": "mileage"}, {"organisation": "O7"}],
     "/v1/secret-vehicles": [{}],
     "/v1/dispatch-orders/{id}/result": [{}],
-    "/v1/organisations": [{}, {"parent": "O1"}],
-    "/v1/vehicles": [{}, {"organisation": "O7"}, {"plate": "苏F17"}],
-    "/v1/drivers": [{}, {"organisation": "O7"}],
-    "/v1/terminals": [{}, {"vehicle": "V17"}],
-    "/v1/fences": [{}, {"organisation": "O7"}, {"vehicle": "V17"}],
+    "/v1/organisations": [{}, {"parent": "O1"}, *sorted_by("id")],
+    "/v1/vehicles": [{}, {"organisation": "O7"}, {"plate": "苏F17"}, *sorted_by("id", "plate")],
+    "/v1/drivers": [{}, {"organisation": "O7"}, *sorted_by("id", "name")],
+    "/v1/terminals": [{}, {"vehicle": "V17"}, *sorted_by("id")],
+    "/v1/fences": [{}, {"organisation": "O7"}, {"vehicle": "V17"}, *sorted_by("id")],
     "/v1/dispatch-orders": [
         {}, {"organisation": "O7"}, {"vehicle": "V17"}, {"driver": "D17"}, {"status": "departed"}, {"status": "approved"},
         {"organisation": "O7", "status": "cancelled"}, {"overdue": "true"}, {"backfill_waits": "true"},
-        {"departed_from": DAY["from"], "departed_to": DAY["to"]},
+        {"departed_from": DAY["from"], "departed_to": DAY["to"]}, *sorted_by("id", "planned_departure"),
+        *({"vehicle": "V17"} | order for order in sorted_by("planned_departure")),
     ],
-    "/v1/fuel-cards": [{}, {"organisation": "O7"}, {"status": "lost"}, {"plate": "苏F17"}],
-    "/v1/fuel-stations": [{}, {"name": "加油站7"}, {"located": "false"}],
+    "/v1/fuel-cards": [{}, {"organisation": "O7"}, {"status": "lost"}, {"plate": "苏F17"}, *sorted_by("id")],
+    "/v1/fuel-stations": [{}, {"name": "加油站7"}, {"located": "false"}, *sorted_by("id", "name")],
     "/v1/fuel-transactions": [
         {}, {"card": "C17"}, {"kind": "top_up"}, {"station": "S7"}, DAY, LONG_AGO, NEWEST, {"card": "C17"} | DAY,
-        {"station": "S7"} | DAY, {"kind": "reversal"}, {"unmatched": "true"},
+        {"station": "S7"} | DAY, {"kind": "reversal"}, {"unmatched": "true"}, *sorted_by("id", "at"),
+        *(asked | order for order in sorted_by("at") for asked in ({"card": "C17"}, DAY)),
     ],
-    "/v1/violations": [{}, {"plate": "苏F17"}, {"status": "revoked"}, {"status": "appealed"}, DAY, LONG_AGO, NEWEST],
-    "/v1/calendar-days": [{}, {"from": "2020-02-01", "to": "2020-03-01"}],
-    "/v1/clock-corrections": [{}, {"terminal": "13800000017"}],
+    "/v1/violations": [
+        {}, {"plate": "苏F17"}, {"status": "revoked"}, {"status": "appealed"}, DAY, LONG_AGO, NEWEST, *sorted_by("id", "at"),
+        *(asked | order for order in sorted_by("at") for asked in ({"plate": "苏F17"}, DAY)),
+    ],
+    "/v1/calendar-days": [{}, {"from": "2020-02-01", "to": "2020-03-01"}, *sorted_by("id")],
+    "/v1/clock-corrections": [{}, {"terminal": "13800000017"}, *sorted_by("id")],
     "/v1/terminal-notices": [{}, {"terminal": "13800000017"}, {"kind": "clock_wrong"}, {"settled": "true"}],
     "/v1/cases": [
         {}, {"state": "working"}, {"colour": "red"}, {"colour": "none"}, {"source": "alert"}, {"organisation": "O7"},
         {"vehicle": "V17"}, {"alert": f"{20 * 4000:032}"}, {"finding": "violation"}, DAYS | {"organisation": "O7"},
         {"state": "closed", "finding": "violation"}, {"state": "closed", "source": "alert"},
-        {"created_from": DAY["from"], "created_to": DAY["to"]}, {"proposal": "cancel"},
+        {"created_from": DAY["from"], "created_to": DAY["to"]}, {"proposal": "cancel"}, *sorted_by("created", "due", "number"),
     ],
     "/v1/cases/counts": [{}, {"organisation": "O7", "source": "alert"}],
     "/v1/cases/proposals": [LAST_DAYS, LAST_DAYS | {"organisation": "O7"}],
@@ -442,6 +468,7 @@ async def test_alerts_are_counted_from_an_index(crowded: str) -> None:
             for wanted in (
                 AlertFilter(units=units, **days),
                 AlertFilter(units=units, finding="violation", **days),
+                AlertFilter(units=units, unread=True, **days),
             ):
                 assert (await counts.grouped(connection, wanted, "vehicle", limit=10)).totals.alerts > 0
             found = await counts.facets(connection, AlertFilter(units=units), most=1_000)
@@ -455,6 +482,34 @@ async def test_alerts_are_counted_from_an_index(crowded: str) -> None:
     await connection.close()
     assert whole == 0
     assert by_index >= 4  # of a rare finding, and of one unit, another index may be better
+
+
+async def test_who_has_read_almost_all_waits_no_longer(crowded: str) -> None:
+    """Of what is unread a page looks at so many alerts and no more; who goes on misses none."""
+    owner = await connect(crowded)
+    token = await create_token(owner, "reader", ["alerts:read"])
+    newest = await owner.fetch(
+        "SELECT id FROM alerts ORDER BY detected_at DESC, id LIMIT $1", MOST_LOOKED_AT * 2 + 120
+    )
+    ids = [row["id"] for row in newest]
+    await owner.execute(
+        "INSERT INTO alert_reads (reader, alert, version) SELECT $1, unnest($2::text[]), 1", f"token:{token.id}", ids[: MOST_LOOKED_AT * 2]
+    )  # fmt: skip
+    async with listening(crowded) as (pool, _):
+        transport = httpx.ASGITransport(create_app(Settings(), pool, position_sink=None))
+        headers = {"Authorization": f"Bearer {token.secret}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+            found, cursor, pages = list[str](), dict[str, str](), 0
+            while len(found) < 100:
+                page = (
+                    await client.get("/v1/alerts", params={"unread": "true", "limit": "50"} | cursor)
+                ).json()
+                found, pages = found + [one["id"] for one in page["items"]], pages + 1
+                cursor = {"cursor": page["next"]}
+    await owner.execute("DELETE FROM alert_reads WHERE reader = $1", f"token:{token.id}")
+    await owner.close()
+    assert found == ids[MOST_LOOKED_AT * 2 :][:100]
+    assert 3 <= pages <= 5
 
 
 async def test_a_list_without_an_index_is_found(crowded: str) -> None:

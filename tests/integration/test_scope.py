@@ -37,7 +37,7 @@ OWNED = {
 }  # fmt: skip
 #: What belongs to whoever made it, in whatever unit.
 OF_SUBJECTS = {
-    "subscriptions", "webhooks", "webhook_secrets", "webhook_deliveries", "webhook_attempts", "webhook_tests",
+    "subscriptions", "webhooks", "webhook_secrets", "webhook_deliveries", "webhook_attempts", "webhook_tests", "alert_reads",
     *scope_messages.OF_SUBJECTS,
 }  # fmt: skip
 
@@ -154,6 +154,26 @@ async def test_a_subscription_is_seen_by_whose_it_is(units: ScopeWorld, dsn: str
         )
         assert [row["subscription_no"] for row in hooks] == [names["1"]]
     await units.pool.execute("DELETE FROM subscriptions WHERE name = 'mine'")
+
+
+async def test_what_somebody_has_read_nobody_else_sees(units: ScopeWorld, dsn: str) -> None:
+    """Whatever he reaches: of each reader his own rows, and of no alert that he does not see."""
+    own = await units.pool.fetchval("SELECT id FROM alerts WHERE organisation = 'a1'")
+    foreign = await units.pool.fetchval("SELECT id FROM alerts WHERE organisation = 'b'")
+    sql = "INSERT INTO alert_reads (reader, alert, version) VALUES ($1, $2, 1)"
+    for reader in ("user:1", "user:2", "user:9"):
+        await units.pool.execute(sql, reader, own)
+    for reach in (A, EVERYWHERE, Reach(None, "user:2", secrets=None)):
+        async with as_request(dsn, reach) as connection:
+            assert {row[0] for row in await connection.fetch("SELECT reader FROM alert_reads")} == {
+                reach.subject
+            }
+            await refused(connection, sql, "user:9", foreign)
+            await connection.execute("UPDATE alert_reads SET version = 2")
+            assert await connection.execute("DELETE FROM alert_reads") == "DELETE 1"
+    async with as_request(dsn, A) as connection:
+        await refused(connection, sql, "user:1", foreign)
+    await units.pool.execute("DELETE FROM alert_reads")
 
 
 async def test_nothing_is_written_into_another_unit_or_out_of_it(units: ScopeWorld, dsn: str) -> None:

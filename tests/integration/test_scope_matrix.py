@@ -267,6 +267,21 @@ def _answered(method: str, path: str, body: dict[str, Any]) -> Call:
     return call
 
 
+async def _read(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+    """Marked as read. An alert that is not seen is passed over: told here as 404."""
+    await world.pool.execute("TRUNCATE alert_reads")
+    body = {"alerts": [{"id": world.alerts[unit], "version": 1}]}
+    answer = await client.post("/v1/alerts:read", json=body)
+    if answer.status_code == 200 and answer.json() == {"marked": 0}:
+        answer.status_code = 404
+    return answer
+
+
+def _readers(kind: str) -> tuple[str, ...]:
+    """Who gives roles sees the units, and nothing else of the registry."""
+    return (*_READ, "users:manage") if kind == "organisations" else _READ
+
+
 async def _marked(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
     answer = await client.post(f"/v1/vehicles/car-{unit}:mark-secret", json={"reason": "执行机要任务"})
     await world.pool.execute("UPDATE vehicles SET secret = false WHERE id = $1", f"car-{unit}")
@@ -279,6 +294,8 @@ _DONE: Final = frozenset({200, 201, 204})
 _PLACE: Final = make_cursor("feed", 0)
 _HOOK: Final = "/v1/subscriptions/{name}/webhook"
 _READ, _WRITE = ("registry:read",), ("registry:write",)
+#: No answer to it: ``_read`` says so where nothing was marked.
+_NOT_MARKED: Final = frozenset({404})
 #: A time in which the alerts of the units began.
 MARCH: Final = {"from": "2026-03-01T00:00:00+08:00", "to": "2026-04-01T00:00:00+08:00"}
 #: (method, path) -> case. A new operation needs its line here.
@@ -299,6 +316,8 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     ("POST", "/v1/alerts/{id}/dispositions"): Case(
         _answered("POST", "/v1/alerts/{alert}/dispositions", {"id": "1", "code": "closed", "decided_by": "x"}), _ANSWERS
     ),
+    # Marked for oneself alone: of what one does not see nothing is marked.
+    ("POST", "/v1/alerts:read"): Case(_read, _ALERTS, foreign=_NOT_MARKED),
     ("GET", "/v1/disposition-codes"): Case(_get("/v1/disposition-codes"), _ALERTS, common=True),
     ("PUT", "/v1/disposition-codes/{code}"): Case(
         _changed_code, _ANSWERS, common=True
@@ -360,10 +379,10 @@ CASES: Final[dict[tuple[str, str], Case]] = {
         _answered("POST", "/v1/vehicles/car-{unit}:lift-secret", {"reason": "不再涉密车辆"}), ("secret:change",), own=frozenset({403})
     ),
     ("GET", "/v1/audit"): Case(_get("/v1/audit", limit="1000"), ("audit:read",), foreign=None),
-    **{("GET", f"/v1/{kind}/{{id}}"): Case(_get(f"/v1/{kind}/{_id(kind)}"), _READ, common=kind in COMMON) for kind in KINDS},
+    **{("GET", f"/v1/{kind}/{{id}}"): Case(_get(f"/v1/{kind}/{_id(kind)}"), _readers(kind), common=kind in COMMON) for kind in KINDS},
     **{("PUT", f"/v1/{kind}/{{id}}"): Case(_put(kind), _WRITE, common=kind in COMMON) for kind in KINDS},
     **{("POST", f"/v1/{kind}:import"): Case(_import(kind), _WRITE, common=kind in COMMON) for kind in KINDS},
-    **{("GET", f"/v1/{kind}"): Case(_get(f"/v1/{kind}"), _READ, foreign=None, common=kind in COMMON) for kind in KINDS},
+    **{("GET", f"/v1/{kind}"): Case(_get(f"/v1/{kind}"), _readers(kind), foreign=None, common=kind in COMMON) for kind in KINDS},
     **{
         ("GET", f"/v1/{kind}/{{id}}/versions"): Case(_get(f"/v1/{kind}/{_id(kind)}/versions"), _READ)
         for kind in ("fences", "dispatch-orders")
@@ -464,6 +483,23 @@ async def test_who_reaches_everywhere_reaches_all_of_it(units: ScopeWorld) -> No
                 ):  # fmt: skip
                     wrong.append(f"{method} {path}: does not tell of {FOREIGN}")
     assert wrong == []
+
+
+async def test_the_list_of_dispositions_is_changed_by_who_reaches_everywhere(units: ScopeWorld) -> None:
+    """Whoever holds the right in some units is told so; it is no contradiction that he could settle by reading again."""
+    new = {"zh": "新", "en": "new", "revision": 0}
+    for home, status in ((HOME, 403), ("city", 403), (None, 200)):
+        async with units.client(await units.token({"dispositions:write"}, home)) as client:
+            for answer in (
+                await _changed_code(client, OWN, units),
+                await client.put("/v1/disposition-codes/closed", json=new),
+            ):
+                assert answer.status_code == (
+                    409 if home is None and answer.json().get("revision") else status
+                ), answer.text
+                if status == 403:
+                    assert answer.json()["type"].endswith("out-of-scope")
+                    assert "覆盖全部单位" in answer.json()["detail"]
 
 
 async def test_records_do_not_change_hands(units: ScopeWorld) -> None:

@@ -1,10 +1,12 @@
 """Statistics, cockpit and data quality: every number is that of the list that it opens, for whoever asks; who may not see something is not
-told of it by a number's list; and what is kept for some seconds is shared by those who see the same."""
+told of it by a number's list; and what is kept for some seconds is shared by those who see the same. Beside them the lists of the console
+in each order, and what is unread."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +25,8 @@ ALERTS: Final = 240
 SPAN: Final = {"from": "2026-01-01T00:00:00+08:00", "to": "2026-12-31T00:00:00+08:00"}
 PART: Final = {"from": "2026-02-05T10:00:00+08:00", "to": "2026-03-20T10:00:00+08:00"}
 
-# Alerts of all kinds, over the units in turn; those of "b" are of a secret vehicle, every seventh has no vehicle and no driver.
+# Alerts of all kinds, over the units in turn, three at a time; those of "b" are of a secret vehicle, every seventh has no vehicle and no
+# driver.
 _FILL: Final = f"""
 UPDATE vehicles SET secret = true WHERE organisation = 'b';
 INSERT INTO alerts (id, rule, subject, vehicle_no, version, status, severity, organisation, vehicle, plate, driver, occurred_from, occurred_to,
@@ -34,7 +37,7 @@ INSERT INTO alerts (id, rule, subject, vehicle_no, version, status, severity, or
         CASE WHEN i % 5 = 0 THEN 'draft' WHEN i % 5 = 1 THEN 'closed' WHEN i % 5 = 2 THEN 'working' ELSE 'none' END,
         CASE WHEN i % 5 = 1 THEN 'violation' ELSE 'none' END
     FROM generate_series(1, {ALERTS}) i
-    CROSS JOIN LATERAL (SELECT '2026-01-05T22:00:00+08:00'::timestamptz + i * interval '7 hours 13 minutes' AS at) t
+    CROSS JOIN LATERAL (SELECT '2026-01-05T22:00:00+08:00'::timestamptz + i / 3 * 3 * interval '7 hours 13 minutes' AS at) t
     CROSS JOIN LATERAL (SELECT (ARRAY['a1', 'b', 'city'])[1 + i % 3 * (i % 2)] AS unit) u
     LEFT JOIN vehicles v ON i % 7 > 0 AND v.id = 'car-' || u.unit;
 INSERT INTO alert_versions (alert_id, version, body, evidence_sha256, created_at)
@@ -197,6 +200,14 @@ async def test_every_number_is_that_of_its_list(units: ScopeWorld, who: str) -> 
                 "backfill_waits",
             }
             assert by_kind["orders_overdue"]["mend"]["role_names"] == ["公车管理处经办人", "单位车管员"]
+        # What is of all units is mended by who reaches all of them.
+        mends = {item["kind"]: item["mend"]["you"] for item in quality["items"]}
+        if who == "a unit":
+            assert (mends["calendar_gap"], mends["stations_unlocated"], mends["orders_overdue"]) == (
+                False,
+                False,
+                True,
+            )
 
 
 @pytest.mark.parametrize("who", WHO)
@@ -218,6 +229,135 @@ async def test_facets_count_what_the_list_has(units: ScopeWorld, who: str) -> No
                     if name not in asked:
                         assert facet["count"] == await listed(client, opens), (asked, name, facet)
             assert (told["case_state"] is None) == ("cases:read" not in permissions)
+
+
+async def pages_of(
+    client: httpx.AsyncClient, path: str, asked: dict[str, str], limit: int = 90
+) -> list[dict[str, Any]]:
+    """All items of a list, page by page."""
+    found, cursor = list[dict[str, Any]](), dict[str, str]()
+    while True:
+        answer = await client.get(path, params=asked | cursor | {"limit": str(limit)})
+        assert answer.status_code == 200, (asked, answer.text)
+        page = answer.json()
+        found += page["items"]
+        if page["next"] is None:
+            return found
+        cursor = {"cursor": page["next"]}
+
+
+RANK: Final = {"low": 0, "medium": 1, "high": 2}
+
+
+def in_order(rows: list[dict[str, Any]], order: str, direction: str) -> list[str]:
+    """The ids of ``rows`` in an order of the list: where two are equal the ids go the other way than the times."""
+    field = "occurred_from" if order == "occurred" else "detected_at"
+    oldest_first = direction == "asc" and order != "severity"
+    rows = sorted(rows, key=lambda row: str(row["id"]), reverse=oldest_first)
+    rows.sort(key=lambda row: datetime.fromisoformat(row[field]), reverse=not oldest_first)
+    if order == "severity":
+        rows.sort(key=lambda row: RANK[row["severity"]], reverse=direction == "desc")
+    return [row["id"] for row in rows]
+
+
+@pytest.mark.parametrize("who", ["not cleared", "a unit"])
+async def test_a_list_of_alerts_comes_in_each_order(units: ScopeWorld, who: str) -> None:
+    """Masked alerts among the others; three at a time have one beginning; what was going on when a time begins stands where it began."""
+    async with units.client(await units.token(*WHO[who])) as client:
+        long = {"from": "2026-02-05T23:00:00+08:00", "to": "2026-03-20T10:00:00+08:00"}
+        for asked in ({}, {"from": long["from"]}, long | {"within": "city"}, {"status": "suspected", "began_to": long["to"]}, {"unread": "true"}):  # fmt: skip
+            usual = await pages_of(client, "/v1/alerts", asked)
+            assert [row["id"] for row in usual] == in_order(usual, "detected", "desc")
+            for order in ("detected", "occurred", "severity"):
+                for direction in ("desc", "asc"):
+                    sort = {"order": order, "direction": direction}
+                    found = await pages_of(client, "/v1/alerts", asked | sort)
+                    assert [row["id"] for row in found] == in_order(usual, order, direction), (asked, sort)
+        # A cursor belongs to its order, and some questions have no index.
+        following = (await client.get("/v1/alerts", params={"limit": "2"})).json()["next"]
+        for more in ({"order": "occurred"}, {"direction": "asc"}, {"order": "severity"}):
+            assert (await client.get("/v1/alerts", params={"cursor": following} | more)).status_code == 400
+        for wrong in (
+            {"order": "plate"},
+            {"direction": "up"},
+            {"order": "occurred", "detected_to": long["to"]},
+        ):
+            assert (await client.get("/v1/alerts", params=wrong)).status_code == 422, wrong
+
+
+async def test_cases_come_in_each_order(units: ScopeWorld) -> None:
+    """What has no number, or no term, comes last, newest first. The case of the secret vehicle is among them, masked."""
+    async with units.client(await units.token(*WHO["not cleared"])) as client:
+        for asked in ({}, {"source": "joint"}, {"organisation": "a"}):
+            usual = await pages_of(client, "/v1/cases", asked, 15)
+            newest = sorted(
+                sorted(usual, key=lambda row: row["id"]), key=lambda row: row["created_at"], reverse=True
+            )
+            assert usual == newest
+            for order, field in (("due", "due_on"), ("number", "number"), ("created", "created_at")):
+                for direction in ("asc", "desc"):
+                    has = [row for row in usual if row[field] is not None]
+                    expected = sorted(sorted(has, key=lambda row: row["id"], reverse=direction == "asc"), key=lambda row: row[field], reverse=direction == "desc")  # fmt: skip
+                    expected += [row for row in newest if row[field] is None]
+                    found = await pages_of(
+                        client, "/v1/cases", asked | {"order": order, "direction": direction}, 15
+                    )
+                    assert found == expected, (asked, order, direction)
+            assert any(row["due_on"] is None for row in usual)
+        following = (await client.get("/v1/cases", params={"limit": "2", "order": "due"})).json()["next"]
+        assert (await client.get("/v1/cases", params={"cursor": following})).status_code == 400
+
+
+async def test_what_somebody_has_read_is_his_own(units: ScopeWorld) -> None:
+    reader, other = await units.token(*WHO["not cleared"]), await units.token(*WHO["not cleared"])
+    async with units.client(reader) as client, units.client(other) as second:
+        before = await pages_of(client, "/v1/alerts", {})
+        masked = [row["id"] for row in before if row["unread"] is None]
+        seen = [row for row in before if row["unread"]]
+        assert masked
+        assert len(masked) + len(seen) == len(before)  # nobody has read any
+
+        async def mark(*alerts: tuple[str, int], read: bool = True) -> int:
+            body = {"alerts": [{"id": id, "version": version} for id, version in alerts], "read": read}
+            answer = await client.post("/v1/alerts:read", json=body)
+            assert answer.status_code == 200, answer.text
+            return int(answer.json()["marked"])
+
+        mine = [(row["id"], row["version"]) for row in seen[:30]]
+        assert await mark(*mine, mine[0], (masked[0], 1), ("nobody", 1)) == 30
+        assert await mark(*mine) == 0
+        unread = {"unread": "true"}
+        left = [row["id"] for row in seen[30:]]
+        assert [row["id"] for row in await pages_of(client, "/v1/alerts", unread, 20)] == left
+        assert [row["unread"] for row in (await client.get("/v1/alerts")).json()["items"][:40]].count(
+            False
+        ) > 0
+        assert len(await pages_of(second, "/v1/alerts", unread)) == len(seen)
+        for asked in (unread, unread | {"severity": "high"}, unread | {"within": "city"}):
+            told = (await client.get("/v1/alerts/counts", params=asked)).json()
+            assert told["count"] == len(await pages_of(client, "/v1/alerts", asked))
+            assert told["masked"] == 0
+        await compared(client, "/v1/statistics/alerts", by="rule", **unread, **SPAN)
+        # A newer version is unread again; who has the older one before him does not read the new one with it.
+        id = mine[3][0]
+        await units.pool.execute("UPDATE alerts SET version = 2 WHERE id = $1", id)
+        await units.pool.execute(
+            "INSERT INTO alert_versions SELECT alert_id, 2, body || '{\"version\": 2}', evidence_sha256, now() FROM alert_versions WHERE alert_id = $1", id
+        )  # fmt: skip
+        assert [
+            row["id"] for row in await pages_of(client, "/v1/alerts", unread) if row["id"] not in left
+        ] == [id]
+        assert await mark((id, 1)) == 0
+        assert len(await pages_of(client, "/v1/alerts", unread)) == len(left) + 1
+        assert await mark((id, 9)) == 1  # no more than there is
+        assert await units.pool.fetchval("SELECT max(version) FROM alert_reads WHERE alert = $1", id) == 2
+        assert await mark(*mine[:5], read=False) == 5
+        assert len(await pages_of(client, "/v1/alerts", unread)) == len(left) + 5
+        await units.pool.execute("DELETE FROM alert_versions WHERE alert_id = $1 AND version = 2", id)
+        await units.pool.execute("UPDATE alerts SET version = 1 WHERE id = $1", id)
+        for wrong in ({}, {"alerts": []}, {"alerts": [{"id": "x"}]}, {"alerts": [{"id": "x\0", "version": 1}]}, {"alerts": [{"id": "x", "version": 0}]}):  # fmt: skip
+            assert (await client.post("/v1/alerts:read", json=wrong)).status_code == 422, wrong
+    await units.pool.execute("TRUNCATE alert_reads")
 
 
 async def test_groups_come_in_pages_and_in_order(units: ScopeWorld) -> None:

@@ -20,11 +20,11 @@ from rules.alerts.feed import (
     evidence_of,
     feed_end,
     get_alert,
-    list_alerts,
     publish_feed,
     read_feed,
     suspected_subjects,
 )
+from rules.alerts.listing import Place, list_alerts
 from rules.alerts.model import (
     Alert,
     AlertFacts,
@@ -280,7 +280,7 @@ async def test_lists_and_filters(pool: asyncpg.Pool) -> None:
         pages, after = [], None
         while page := await list_alerts(conn, limit=1, after=after):
             pages += page
-            after = (T0 + int(page[-1].subject[1]) // 2, page[-1].alert.id)
+            after = Place(0, T0 + int(page[-1].subject[1]) // 2, page[-1].alert.id)
         assert subject(pages) == subject(whole)
 
         async def having(**filters: Any) -> set[str]:

@@ -20,7 +20,8 @@ from registry.parameters import resolve
 from registry.records import KINDS
 from registry.snapshot.fleet import FleetSnapshot
 from registry.unreadable import UnreadableFactError
-from rules.alerts.feed import list_alerts, read_feed
+from rules.alerts.feed import read_feed
+from rules.alerts.listing import list_alerts
 from tests.integration.test_quarantine import gongche, retry, work
 from tests.integration.worker_world import World, drive, stand
 
@@ -240,7 +241,9 @@ async def test_a_row_that_cannot_be_shown_leaves_the_rest_of_its_page(world: Wor
         listing = KINDS["vehicles"].listing
         assert [one["id"] for one in await pages.page(conn, listing)] == ["V1", "V3"]
         assert [one["id"] for one in await pages.page(conn, listing, limit=2)] == ["V1", "V3"]
-        assert [one["id"] for one in await pages.page(conn, listing, limit=1, after="V1")] == ["V3"]
+        assert [one["id"] for one in await pages.page(conn, listing, limit=1, after=pages.Place("V1"))] == [
+            "V3"
+        ]
 
 
 async def test_the_operator_sees_the_facts_by_their_ids(world: World, db_url: str) -> None:

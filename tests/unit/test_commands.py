@@ -10,7 +10,7 @@ import pytest
 
 from simulation.terminal.answers import answers, new_device
 from telemetry.commands.kinds import KINDS, unprintable
-from telemetry.commands.steps import OVER, Failure, Standing, State, Step, advance, begun
+from telemetry.commands.steps import OVER, CommandFailure, CommandState, CommandStep, Standing, advance, begun
 from telemetry.gateway import command_bodies
 from telemetry.gateway.command_bodies import ANSWERS, Encoding, decode, encode
 from telemetry.jt808.ids import MessageId
@@ -34,7 +34,7 @@ FIELDS: dict[str, dict[str, Any]] = {
 }
 
 
-def after(kind: str, *steps: Step) -> Standing | None:
+def after(kind: str, *steps: CommandStep) -> Standing | None:
     standing: Standing | None = begun(kind)
     for step in steps:
         assert standing is not None
@@ -48,45 +48,45 @@ def test_what_is_over_stays_over() -> None:
     for kind in KINDS.values():
         for _ in range(2_000):
             standing, sent = begun(kind.code), 0
-            for step in chance.choices([*Step], k=12):
-                after = advance(standing, step, gateway="g", failure=Failure.NO_REPLY)
+            for step in chance.choices([*CommandStep], k=12):
+                after = advance(standing, step, gateway="g", failure=CommandFailure.NO_REPLY)
                 if standing.ended:
                     assert after is None
                 if after is None:
                     continue
-                sent += step is Step.SENT
-                if step is Step.RELEASED:
+                sent += step is CommandStep.SENT
+                if step is CommandStep.RELEASED:
                     sent -= 1
                 assert (after.state in OVER) <= after.ended
-                assert (after.state is State.FAILED) == (after.failure is not None)
+                assert (after.state is CommandState.FAILED) == (after.failure is not None)
                 assert kind.repeatable or sent <= 1
                 standing = after
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_lost_is_sent_again_or_told(kind: str) -> None:
-    begins = [Step.APPROVED] if KINDS[kind].dangerous else []
-    for taken in ([Step.SENT], [Step.SENT, Step.DELIVERED]):
+    begins = [CommandStep.APPROVED] if KINDS[kind].dangerous else []
+    for taken in ([CommandStep.SENT], [CommandStep.SENT, CommandStep.DELIVERED]):
         standing = after(kind, *begins, *taken)
         assert standing is not None
-        lost = advance(standing, Step.LOST)
+        lost = advance(standing, CommandStep.LOST)
         if standing.ended:  # a confirmation is the end of it
             assert lost is None
             assert not KINDS[kind].answered
         elif KINDS[kind].repeatable:
             assert lost is not None
-            assert (lost.state, lost.gateway) == (State.QUEUED, None)
+            assert (lost.state, lost.gateway) == (CommandState.QUEUED, None)
         else:
             assert lost is not None
-            assert (lost.state, lost.failure) == (State.FAILED, Failure.OUTCOME_UNKNOWN)
+            assert (lost.state, lost.failure) == (CommandState.FAILED, CommandFailure.OUTCOME_UNKNOWN)
 
 
 def test_a_dangerous_one_waits_for_a_second_person() -> None:
     for kind in KINDS.values():
-        assert begun(kind.code).state is (State.PROPOSED if kind.dangerous else State.QUEUED)
+        assert begun(kind.code).state is (CommandState.PROPOSED if kind.dangerous else CommandState.QUEUED)
         assert kind.dangerous <= (not kind.repeatable)
         if kind.dangerous:
-            assert advance(begun(kind.code), Step.SENT, gateway="g") is None
+            assert advance(begun(kind.code), CommandStep.SENT, gateway="g") is None
 
 
 # --- what waits on a connection

@@ -7,6 +7,41 @@ export interface Column {
   /** As in grid-template-columns, in em so that it grows with the letters: "8em", "minmax(12em, 1fr)". */
   width: string
   align?: 'right'
+  /** The list can be ordered by it: the name that the API has for the order, and the direction that a first click asks for. */
+  order?: { by: string; first: Direction }
+}
+
+export type Direction = 'asc' | 'desc'
+
+export interface Sort {
+  by: string
+  direction: Direction
+}
+
+/** Each order in both directions, as it stands in the address: "occurred.desc". */
+export const sortsOf = (orders: readonly string[]): string[] => orders.flatMap((by) => [`${by}.asc`, `${by}.desc`])
+
+/** The order that the address names; ``usual`` where it names none. */
+export function sortOf(text: string | undefined, usual: Sort): Sort {
+  const [by, direction] = (text ?? '').split('.')
+  return by && (direction === 'asc' || direction === 'desc') ? { by, direction } : usual
+}
+
+/** As it stands in the address; the usual order is not named. */
+export const sortText = (sort: Sort, usual: Sort): string | undefined =>
+  sort.by === usual.by && sort.direction === usual.direction ? undefined : `${sort.by}.${sort.direction}`
+
+/** As the API is asked; nothing for the usual order. */
+export function sortQuery<By extends string>(text: string | undefined): { order?: By; direction?: Direction } {
+  if (text === undefined) return {}
+  const { by, direction } = sortOf(text, { by: '', direction: 'desc' })
+  return by ? { order: by as By, direction } : {}
+}
+
+/** What a click on the head of a column asks for: its first direction, and the other one where it is the order already. */
+export function sortAfterClick(order: { by: string; first: Direction }, now: Sort | undefined): Sort {
+  if (now?.by !== order.by) return { by: order.by, direction: order.first }
+  return { by: order.by, direction: now.direction === 'asc' ? 'desc' : 'asc' }
 }
 
 /** What the columns need at least, in em: where there is less room the table is scrolled sideways. */

@@ -22,6 +22,9 @@ export function keepFirstPages(queries: QueryClient, queryKey: readonly unknown[
   })
 }
 
+/** What a list is, as a component takes it. */
+export type PagedList<T> = ReturnType<typeof usePagedList<T, object>>
+
 /**
  * ``fetchPage(filters, cursor, limit)`` asks for one page. Rows that come twice (something was put in between two pages) are shown
  * once, by ``idOf``.

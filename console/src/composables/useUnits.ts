@@ -1,4 +1,4 @@
-// The units that the person sees, with their names, as a tree. Who may not read the registry sees ids.
+// The units that the person sees, with their names, as a tree. Who may neither read the registry nor give roles sees ids.
 import { useQuery } from '@tanstack/vue-query'
 import { computed } from 'vue'
 
@@ -47,7 +47,7 @@ export function useUnits() {
   const query = useQuery({
     queryKey: ['units'],
     queryFn: fetchUnits,
-    enabled: computed(() => session.can('registry:read')),
+    enabled: computed(() => session.can('registry:read', 'users:manage')),
     staleTime: 5 * 60_000,
   })
   const names = computed(() => new Map((query.data.value ?? []).map((unit) => [unit.id, unit.name])))

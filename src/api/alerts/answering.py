@@ -16,7 +16,7 @@ from api.answers import (
     UnconfirmedPage,
 )
 from api.auth.access import require
-from api.auth.scoped import scoped
+from api.auth.scoped import scoped, subject_of
 from api.bodies import Body, body_of, read_model
 from api.errors import Problem, known, not_found
 from api.http import (
@@ -225,8 +225,15 @@ async def list_codes(request: Request) -> Response:
     dependencies=writes,
 )
 async def put_code(request: Request, code: CodeName) -> Response:
-    """It cannot be deleted; `active: false` takes it out of use. 409 with the present `revision` when somebody else has changed it."""
+    """It cannot be deleted; `active: false` takes it out of use. One list for all units: who has the right in some units only reads it
+    (403). 409 with the present `revision` when somebody else has changed it."""
     body = await read_model(request, CodeBody)
+    if subject_of(request).reach(WRITE) is not None:
+        detail = (
+            "处置方式由各单位共用，须由权限覆盖全部单位的人员修改，请联系市级纪检监察人员"
+            " · the dispositions are shared by all units: only who holds the right for all units may change them; ask such a person"
+        )
+        raise Problem(403, "out-of-scope", detail)
     async with scoped(request, WRITE) as connection:
         made, is_new = await answers.put_code(connection, code, body.zh, body.en, body.active, body.revision)
     return json_response(_code(made), 201 if is_new else 200)

@@ -50,11 +50,13 @@ class AlertQuestion:
     detected_to: datetime | None = None
     finding: str | None = None
     case_state: str | None = None
+    unread: bool = False
 
     def query(self, **more: str | datetime | None) -> dict[str, str]:
         """The query of GET /v1/alerts that asks for this, and ``more``."""
         names = {"since": "from", "until": "to"}
         asked = {names.get(name, name): getattr(self, name) for name in self.__slots__} | more
+        asked["unread"] = "true" if self.unread else None
         return {
             name: rfc3339(value) if isinstance(value, datetime) else value
             for name, value in asked.items()
@@ -98,6 +100,7 @@ class AlertQuestion:
             detected_to_us=detected_to,
             units=units,
             vehicles=vehicles,
+            unread=self.unread,
         )
 
 
@@ -145,6 +148,10 @@ def question(
             description="state of its open case, else of its newest one; none: it was never in a case. Needs cases:read",
         ),
     ] = None,
+    unread: Annotated[
+        bool,
+        Query(description="true: only those whose newest version you have not read (`POST /v1/alerts:read`)"),
+    ] = False,
 ) -> AlertQuestion:
     """A dependency: the filters of a list. Raises Problem 422 for control characters, and for a time that ends before it begins."""
     refuse_controls(organisation, within, vehicle, plate, driver)
@@ -156,7 +163,7 @@ def question(
             raise Problem(422, "invalid-parameter", f"{name} 须晚于 {start} · {name} must be after {start}")
     return AlertQuestion(
         rule, organisation, within, vehicle, plate, driver, severity, status, since, until, began_from, began_to,
-        detected_from, detected_to, finding, case_state,
+        detected_from, detected_to, finding, case_state, unread,
     )  # fmt: skip
 
 

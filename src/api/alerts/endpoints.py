@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import shapely
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -23,7 +23,7 @@ from api.alerts.waiting import (
     wanted_of,
     wants_cloud_events,
 )
-from api.answers import AlertPage, AlertWithVersions
+from api.answers import AlertPage, AlertWithVersions, ListedAlertPage
 from api.auth.access import require
 from api.auth.audited import noted, stated_purpose
 from api.auth.scoped import reach_of, scoped
@@ -42,12 +42,11 @@ from office.identity.scope import few_units, in_order
 from office.subscriptions.answers import dispositions_of, receipts_of
 from office.subscriptions.events import BATCH
 from office.supervision.findings import labels_of
-from rules.alerts.feed import alert_versions, evidence_of, many_units
+from rules.alerts.feed import alert_versions, evidence_of
 from rules.alerts.feed import get_alert as stored_alert
-from rules.alerts.feed import list_alerts as stored_alerts
+from rules.alerts.listing import NEWEST, By, Order, Place, many_units, page_of_alerts
 from rules.alerts.model import VersionedAlert
 from rules.evidence import EvidenceError, parse
-from runtime.units import to_us
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[require("alerts:read")])
 
@@ -85,31 +84,66 @@ async def feed(
     return page_response(request, part, wants_cloud_events(request, None))
 
 
-@router.get("", summary="预警列表 / alerts by filter, newest detection first", response_model=AlertPage)
+@router.get("", summary="预警列表 / alerts by filter, in an order", response_model=ListedAlertPage)
 async def list_alerts(
     request: Request,
     asked: Annotated[AlertQuestion, Depends(question)],
+    order: Annotated[
+        By,
+        Query(description="time of the detection, time of the event, or severity (the newest of each first)"),
+    ] = "detected",
+    direction: Annotated[
+        Literal["desc", "asc"], Query(description="desc: newest, or most severe, first")
+    ] = "desc",
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
 ) -> Response:
-    """The newest version of each alert. `next` is null on the last page.
+    """The newest version of each alert. `next` is null on the last page; a page of `unread=true` may have few items, or none, and others
+    behind it. A cursor belongs to its order.
 
     `case_state=none&status=suspected` is the list of what nobody has taken up yet. Who answers for a unit sees cases from
     their issue on: for him an alert in a draft is in no case. An alert is as old as the time since it was detected:
-    `detected_to` asks for the old ones. `GET /v1/alerts/counts` counts by the same filters.
+    `detected_to` asks for the old ones. `unread` of an item: you have not read this version; null: its content is not shown to you.
+    `GET /v1/alerts/counts` counts by the same filters.
     """
-    place = read_cursor("alerts", cursor, int, str)
-    after = None if place is None else (place[0], place[1])
+    wanted = Order(order, direction == "asc")
+    if order == "occurred" and (asked.detected_from or asked.detected_to):
+        detail = (
+            "按发生时间排序时请用 began_from、began_to 限定时间，不能用 detected_from、detected_to"
+            " · order=occurred goes with began_from and began_to, not with detected_from and detected_to"
+        )
+        raise Problem(
+            422, "invalid-parameter", detail, errors=[{"pointer": "/query/order", "message": detail}]
+        )
+    after = _after(wanted, cursor)
     async with scoped(request, "alerts:read", read_only=True) as connection:
         filters = await asked.filter(request, connection)
         units = await few_units(connection, reach_of(request, "alerts:read", read_only=True))
         async with in_order(connection, many_units(filters)):
-            found = await stored_alerts(connection, filters, limit=limit, after=after, units=units)
-    following = None
-    if len(found) == limit:
-        last = found[-1].alert
-        following = make_cursor("alerts", to_us(last.detected_at), last.id)
-    return json_response({"items": [one.alert.body() for one in found], "next": following})
+            page = await page_of_alerts(
+                connection, filters, limit=limit, order=wanted, after=after, units=units
+            )
+    items = [one.alert.body() | {"unread": one.unread} for one in page.alerts]
+    return json_response({"items": items, "next": page.next and _cursor(wanted, page.next)})
+
+
+def _name(order: Order) -> str:
+    return f"alerts:{order.by}:{'asc' if order.ascending else 'desc'}"
+
+
+def _after(order: Order, cursor: str | None) -> Place | None:
+    """The place that ``cursor`` says. That of the usual order is written as it always was: clients keep them."""
+    if order == NEWEST:
+        place = read_cursor("alerts", cursor, int, str)
+        return None if place is None else Place(0, place[0], place[1])
+    place = read_cursor(_name(order), cursor, int, int, str)
+    return None if place is None else Place(*place)
+
+
+def _cursor(order: Order, place: Place) -> str:
+    if order == NEWEST:
+        return make_cursor("alerts", place.at_us, place.id)
+    return make_cursor(_name(order), place.part, place.at_us, place.id)
 
 
 @router.get(

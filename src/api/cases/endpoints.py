@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from api.auth.access import require
 from api.bodies import body_of, read_model
 from api.cases.common import ItemId, actor_of, database, write
+from api.cases.places import cursor_of, read_place
 from api.cases.schemas import CaseCounts, CasePage, CaseView, Proposals, Sampled, StepTaken
 from api.errors import Problem, known
 from api.http import (
@@ -25,8 +26,6 @@ from api.http import (
     Limit,
     QueryTime,
     json_response,
-    make_cursor,
-    read_cursor,
     refuse_controls,
 )
 from office.supervision import commanding, listing, sampling
@@ -34,7 +33,6 @@ from office.supervision.contents import COMMANDS, CaseCommand, CaseContents, Fin
 from office.supervision.deadlines import Colour
 from office.supervision.states import STATE_NAMES, STEP_NAMES, TABLE, Case, State, Step
 from registry.values import parse_day
-from runtime.units import from_us, to_us
 
 router = APIRouter(prefix="/v1", tags=["cases"])
 NO_CASE: Final = "没有这份督办单 · no such case"
@@ -65,6 +63,10 @@ def _filter(
 )  # fmt: skip
 async def list_cases(
     request: Request,
+    order: Annotated[
+        listing.By, Query(description="drafted, end of the unit's term, or number; what has none comes last")
+    ] = "created",
+    direction: Literal["desc", "asc"] = "desc",
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
     state: State | None = None,
@@ -86,7 +88,7 @@ async def list_cases(
     ] = None,
 ) -> Response:
     """What the caller may see: of its own units, before the issue only those of the office; and those in which its units help, from
-    the issue on. `organisation`: with the units below it. `next` is null on the last page."""
+    the issue on. `organisation`: with the units below it. `next` is null on the last page; a cursor belongs to its order."""
     asked = _filter(
         organisation,
         vehicle,
@@ -101,14 +103,13 @@ async def list_cases(
         created_from=created_from,
         created_to=created_to,
     )
-    place = read_cursor("cases", cursor, int, str)
-    after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])
+    wanted = listing.Order(order, direction == "asc")
+    after = read_place(wanted, cursor)
     async with database(request) as connection:
-        found = await listing.list_cases(connection, actor_of(request), asked, limit=limit, after=after)
-    following = None
-    if len(found) == limit:
-        following = make_cursor("cases", to_us(found[-1]["created_at"]), found[-1]["id"])
-    return json_response({"items": found, "next": following})
+        found, following = await listing.list_cases(
+            connection, actor_of(request), asked, limit=limit, order=wanted, after=after
+        )
+    return json_response({"items": found, "next": following and cursor_of(wanted, following)})
 
 
 @router.get(

@@ -43,7 +43,7 @@ from runtime.settings import Settings
 from telemetry.commands import asking
 from telemetry.commands.asking import Asked, Who
 from telemetry.commands.kinds import KINDS, PERMISSION
-from telemetry.commands.steps import State
+from telemetry.commands.steps import CommandState
 from telemetry.terminals.phones import stored_phone
 
 router = APIRouter(prefix="/v1", tags=["commands"])
@@ -189,7 +189,7 @@ async def listed(
     vehicle: Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)] = None,
     organisation: Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)] = None,
     kind: KindName | None = None,
-    state: Annotated[list[State] | None, Query(max_length=8)] = None,
+    state: Annotated[list[CommandState] | None, Query(max_length=8)] = None,
 ) -> Response:
     """`state` may stand there several times."""
     refuse_controls(vehicle, organisation)
@@ -266,7 +266,7 @@ async def approve(request: Request, no: No) -> Response:
     async def write(connection: Connection) -> dict[str, Any]:
         command = await _found(connection, no)
         _refuse_control(request.app.state.settings, command["kind"])
-        if command["state"] != State.PROPOSED:
+        if command["state"] != CommandState.PROPOSED:
             raise _too_late(command["state"], "不在等待同意 · it does not wait for an agreement")
         if not who.persons.isdisjoint(command["persons"]):
             detail = "您已申请，须另一人同意 · you have asked for it, another person must agree"
@@ -298,8 +298,8 @@ def _shown(row: dict[str, Any], subject: Subject) -> dict[str, Any]:
     return {name: row[name] for name in plain} | {
         "asked_by": row["asked_by_name"],
         "attempts": row["attempt"],
-        "cancellable": row["state"] in (State.PROPOSED, State.QUEUED) and subject.may(SEND),
-        "approvable": row["state"] == State.PROPOSED
+        "cancellable": row["state"] in (CommandState.PROPOSED, CommandState.QUEUED) and subject.may(SEND),
+        "approvable": row["state"] == CommandState.PROPOSED
         and another
         and subject.kind is Kind.USER
         and subject.may(CONTROL),

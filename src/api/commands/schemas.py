@@ -11,7 +11,7 @@ from api.answers import page_of
 from api.bodies import Body
 from api.http import PLAIN_PATTERN
 from telemetry.commands.kinds import MOST_TEXT, unprintable
-from telemetry.commands.steps import Failure, State, Step
+from telemetry.commands.steps import CommandFailure, CommandState, CommandStep
 
 Why = Annotated[
     str, StringConstraints(min_length=5, max_length=500, pattern=PLAIN_PATTERN, strip_whitespace=True)
@@ -163,7 +163,7 @@ class CommandEvent(BaseModel):
     """A step. `by`: who did it, null = the program. `detail`: what the terminal answered; where it is stands in the track only."""
 
     number: int
-    step: Step
+    step: CommandStep
     at: datetime
     by: str | None
     reason: str | None
@@ -187,8 +187,8 @@ class CommandShown(BaseModel):
     key: str
     asked_at: datetime
     expires_at: datetime
-    state: State
-    failure: Failure | None
+    state: CommandState
+    failure: CommandFailure | None
     attempts: int
     ended_at: datetime | None
     cancellable: bool

@@ -28,9 +28,7 @@ from api.http import (
     Limit,
     QueryTime,
     json_response,
-    make_cursor,
     media_type,
-    read_cursor,
     read_json,
     refuse_controls,
 )
@@ -38,6 +36,7 @@ from api.problems import WITHOUT_ID
 from api.registry import parameters, statements, terminals
 from api.registry.examples import EXAMPLES, RESULT
 from api.registry.importing import import_steps
+from api.registry.ordering import cursor_of, order_parameters, orders_of, read_order, read_place
 from api.registry.stored import ONE, PAGES, WRITTEN
 from office.identity.secrecy import is_masked_id
 from registry import bulk as imports
@@ -74,6 +73,8 @@ _FORMATS: Final[dict[str, imports.Format | None]] = {
 RecordId = Annotated[str, Path(min_length=1, max_length=MAX_ID)]
 #: Kinds that are a person's data: reading them is noted.
 PERSONAL: Final = frozenset({"drivers", "fuel-cards"})
+#: Who gives roles has to see the units that they are given in, and nothing else of the registry.
+_READERS: Final = {"organisations": ("registry:read", "users:manage")}
 _SCHEMAS: Final = {
     "text": {"type": "string", "maxLength": MAX_ID, "pattern": PLAIN_PATTERN},
     "time": {"type": "string", "format": "date-time", "pattern": TIME_PATTERN},
@@ -140,7 +141,7 @@ def make_router() -> APIRouter:
 
 def _add(router: APIRouter, name: str, kind: Kind) -> None:
     label, model, write = kind.label, kind.model, require("registry:write")
-    reading = [require("registry:read")]
+    reading = [require(*readers_of(name))]
     if name in PERSONAL:
         reading.append(stated_purpose("registry:read"))
     body = {
@@ -179,11 +180,13 @@ def _add(router: APIRouter, name: str, kind: Kind) -> None:
     )  # fmt: skip
     router.add_api_route(
         f"/{name}", _list(name, kind.listing), methods=["GET"], tags=[name], dependencies=reading,
-        summary=f"{label}列表 / list, by id", response_model=PAGES[name],
+        summary=f"{label}列表 / list", response_model=PAGES[name],
+        description=f"In the order of `order` ({', '.join(orders_of(kind.listing))}; ascending unless `direction=desc`). A cursor belongs to"
+        " its order.",
         openapi_extra={"parameters": [
             {"name": each, "in": "query", "required": False, "schema": _SCHEMAS[filter.kind]}
             for each, filter in kind.listing.filters.items()
-        ]},
+        ] + order_parameters(kind.listing)},
     )  # fmt: skip
     router.add_api_route(
         f"/{name}/{{id}}", _get(name), methods=["GET"], tags=[name], dependencies=reading, summary=f"一个{label} / one",
@@ -197,6 +200,11 @@ def _add(router: APIRouter, name: str, kind: Kind) -> None:
 
 
 Endpoint = Callable[..., Awaitable[Response]]
+
+
+def readers_of(kind: str) -> tuple[str, ...]:
+    """The permissions of which one lets somebody read records of ``kind``."""
+    return _READERS.get(kind, ("registry:read",))
 
 
 def _put(name: str, kind: Kind) -> Endpoint:
@@ -247,7 +255,7 @@ def _import(kind: str) -> Endpoint:
 def _list(kind: str, listing: pages.Listing) -> Endpoint:
     async def page(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE) -> Response:
         filters = {name: request.query_params.get(name) for name in listing.filters}
-        ours = {"cursor", "limit", "purpose"} if kind in PERSONAL else {"cursor", "limit"}
+        ours = {"cursor", "limit", "order", "direction"} | ({"purpose"} if kind in PERSONAL else set())
         unknown = sorted(set(request.query_params) - filters.keys() - ours)
         if unknown:
             raise Problem(422, "invalid-parameter", f"未知参数 · unknown parameter: {unknown[0][:64]!r}")
@@ -262,15 +270,16 @@ def _list(kind: str, listing: pages.Listing) -> Endpoint:
         for name, value in filters.items():
             if value is not None:
                 filters[name] = _moment(listing.filters[name], name, value)
-        place = read_cursor(kind, cursor, str)
-        async with scoped(request, "registry:read", read_only=kind not in PERSONAL) as connection:
-            found = await _page(connection, kind, listing, place[0] if place else None, limit, filters)
+        order = read_order(listing, request.query_params)
+        place = read_place(kind, listing, order, cursor)
+        async with scoped(request, *readers_of(kind), read_only=kind not in PERSONAL) as connection:
+            found = await _page(connection, kind, listing, place, limit, order, filters)
             if kind in PERSONAL:
                 asked = {name: value for name, value in filters.items() if value is not None}
                 about = {"asked": asked, "ids": [record["id"] for record in found]}
                 unit = filters.get("organisation")
                 await noted(request, connection, "registry:read", kind, organisation=unit, detail=about)
-        following = make_cursor(kind, found[-1]["id"]) if len(found) == limit else None
+        following = cursor_of(kind, order, found[-1]) if len(found) == limit else None
         return json_response({"items": found, "next": following})
 
     return page
@@ -280,18 +289,23 @@ async def _page(
     connection: Connection,
     kind: str,
     listing: pages.Listing,
-    after: str | None,
+    after: pages.Place | None,
     limit: int,
+    order: pages.Order,
     filters: dict[str, str | None],
 ) -> list[dict[str, Any]]:
-    """A page of records. Of vehicles the secret ones that the caller must not see come last, masked; a filter that is about
-    more than their unit does not find them."""
-    masked = after is not None and is_masked_id(after)
-    found = [] if masked else await pages.page(connection, listing, after=after, limit=limit, **filters)
+    """A page of records. Of vehicles the secret ones that the caller must not see come last, masked, in the order of their pseudonyms; a
+    filter that is about more than their unit does not find them."""
+    masked = after is not None and is_masked_id(after.id)
+    found = (
+        []
+        if masked
+        else await pages.page(connection, listing, after=after, limit=limit, order=order, **filters)
+    )
     others = [value for name, value in filters.items() if name != "organisation" and value is not None]
     if kind != "vehicles" or others or len(found) == limit:
         return found
-    begin = after if masked else None
+    begin = after.id if after is not None and masked else None
     return found + await masked_vehicles(connection, filters["organisation"], begin, limit - len(found))
 
 
@@ -311,7 +325,7 @@ def _moment(filter: pages.Filter, name: str, value: str) -> str:
 
 def _get(kind: str) -> Endpoint:
     async def get(request: Request, id: RecordId) -> Response:
-        async with scoped(request, "registry:read", read_only=kind not in PERSONAL) as connection:
+        async with scoped(request, *readers_of(kind), read_only=kind not in PERSONAL) as connection:
             found = await pages.get(connection, KINDS[kind].listing, _stored_id(kind, id))
             if found is not None and kind in PERSONAL:
                 unit = found["organisation"]

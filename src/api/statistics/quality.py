@@ -34,7 +34,8 @@ router = APIRouter(prefix="/v1/statistics", tags=["statistics"])
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What may be wrong: its name, who puts it right (a permission) and how, and the list that shows it."""
+    """What may be wrong: its name, who puts it right (a permission; ``everywhere``: held for all units) and how, and the list that shows
+    it."""
 
     kind: str
     zh: str
@@ -44,6 +45,7 @@ class _Kind:
     how_en: str
     path: str = ""
     query: tuple[tuple[str, str], ...] = ()
+    everywhere: bool = False
 
 
 _WRITE: Final = "registry:write"
@@ -67,17 +69,19 @@ KINDS: Final = (
           "由驾驶员、申请人以外的人批准", "have somebody approve who is neither driver nor applicant", "/v1/dispatch-orders",
           (("backfill_waits", "true"),)),
     _Kind("stations_unlocated", "没有坐标的加油站", "stations without coordinates", _WRITE,
-          "补登坐标（管辖全部单位的人员）", "enter the place (who reaches all units)", "/v1/fuel-stations", (("located", "false"),)),
+          "补登坐标（管辖全部单位的人员）", "enter the place (who reaches all units)", "/v1/fuel-stations", (("located", "false"),),
+          everywhere=True),
     _Kind("transactions_unmatched", "站名未匹配的加油记录", "statements with stations that nobody knows", _WRITE,
           "把站名登记为加油站的别名", "enter the name as an alias of the station", "/v1/fuel-transactions", (("unmatched", "true"),)),
     _Kind("calendar_gap", "工作日安排未公布的日期", "days of which nobody knows whether they are worked", _WRITE,
-          "按国务院通知补登日历（管辖全部单位的人员）", "enter the days of the yearly notice (who reaches all units)"),
+          "按国务院通知补登日历（管辖全部单位的人员）", "enter the days of the yearly notice (who reaches all units)",
+          everywhere=True),
     _Kind("judgements_waiting", "等待事实的判定", "judgements that wait for facts", _WRITE,
           "补齐所等的轨迹、派车单或路线", "bring what they wait for: tracks, orders, routes", "/v1/evaluations/waiting"),
     _Kind("tasks_open", "待整改的数据问题", "data problems that cases found", _WRITE,
           "改正后标记完成", "put it right and mark it done", "/v1/tasks", (("state", "open"),)),
     _Kind("set_aside", "隔离的定位数据", "positions that were set aside", "ops:read",
-          "运行 gongche quarantine 查看并重试", "look and try again with gongche quarantine"),
+          "运行 gongche quarantine 查看并重试", "look and try again with gongche quarantine", everywhere=True),
     _Kind("messages_dead", "未送达的消息", "messages that did not reach people", "users:manage",
           "更正接收地址后重发", "put the address right and send again", "/v1/message-failures"),
 )  # fmt: skip
@@ -159,6 +163,10 @@ def _shown(
     request: Request, kind: _Kind, count: int, first: str | None, opens: dict[str, Any] | None
 ) -> dict[str, Any]:
     roles = [role for role, has in ROLE_PERMISSIONS.items() if kind.permission in has]
+    subject = subject_of(request)
+    may = subject.may(kind.permission) and not (
+        kind.everywhere and subject.reach(kind.permission) is not None
+    )
     return {
         "kind": kind.kind,
         "zh": kind.zh,
@@ -171,7 +179,7 @@ def _shown(
             "permission": kind.permission,
             "roles": roles,
             "role_names": _names(roles),
-            "you": subject_of(request).may(kind.permission),
+            "you": may,
             "zh": kind.how_zh,
             "en": kind.how_en,
         },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from office.identity.scope import FEW_UNITS, in_order
 from office.supervision import cases
@@ -62,24 +62,69 @@ class CaseFilter:
     proposal: str | None = None
 
 
+By = Literal["created", "due", "number"]
+#: Of each order the column, as the table ``c`` has it; None of it comes last, newest first.
+_COLUMNS: Final[dict[By, str]] = {"created": "created_at", "due": "due_on", "number": "number"}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """``created``: when it was drafted; ``due``: by the end of the unit's term; ``number``: by number. What has no term, or no number, comes
+    last, newest first."""
+
+    by: By = "created"
+    ascending: bool = False
+
+
+NEWEST: Final = Order()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Behind which case a page begins: ``value`` of the column of its order, its id. ``last``: it is among those that have none; then
+    ``value`` is when it was drafted."""
+
+    value: datetime | date | str
+    id: str
+    last: bool = False
+
+
 async def list_cases(
     connection: Connection,
     actor: Actor,
     filters: CaseFilter,
     *,
     limit: int,
-    after: tuple[datetime, str] | None = None,
-) -> list[dict[str, Any]]:
-    """Cases that the caller may see, newest first."""
-    asked, sees = Conditions(), await sight(connection, actor.subject)
-    row = await _asked(connection, sees, filters, asked)
-    if after is not None:
-        asked.add("c.created_at <= {} AND (c.created_at < {} OR c.id > {})", after[0], after[0], after[1])
-    most = asked.argument(limit)
+    order: Order = NEWEST,
+    after: Place | None = None,
+) -> tuple[list[dict[str, Any]], Place | None]:
+    """Cases that the caller may see, in ``order``, behind ``after``; and where the next page begins, None = there are no others."""
+    sees = await sight(connection, actor.subject)
     place = await _shown_from(connection, filters)
-    sql = f"SELECT {row} FROM {place} c{asked.where} ORDER BY c.created_at DESC, c.id LIMIT {most}"  # noqa: S608 - constants
-    async with in_order(connection, place == "cases" and _walks(sees, filters)):
-        return [_row_of(found, sees) for found in await connection.fetch(sql, *asked.arguments)]
+    parts = [(order, False)] if order.by == "created" else [(order, False), (NEWEST, True)]
+    found: list[dict[str, Any]] = []
+    for part, last in parts:
+        if after is not None and after.last and not last:
+            continue
+        behind = after if after is not None and after.last == last else None
+        asked = Conditions()
+        row = await _asked(connection, sees, filters, asked)
+        column = _COLUMNS[part.by]
+        if order.by != "created":
+            asked.add(f"c.{_COLUMNS[order.by]} IS {'' if last else 'NOT '}NULL")
+        less, more, way = (">", "<", "") if part.ascending else ("<", ">", " DESC")
+        # Where two are equal the ids go the other way (no two have one number); the first condition says where in the index to begin.
+        ties = "" if part.by == "number" else f", c.id{' DESC' if part.ascending else ''}"
+        if behind is not None:
+            asked.add(f"c.{column} {less}= {{}} AND (c.{column} {less} {{}} OR c.id {more} {{}})", behind.value, behind.value, behind.id)  # fmt: skip
+        most = asked.argument(limit - len(found))
+        sql = f"SELECT {row} FROM {place} c{asked.where} ORDER BY c.{column}{way}{ties} LIMIT {most}"  # noqa: S608 - constants
+        few = last and order.by == "number"  # drafts: their own index finds them
+        async with in_order(connection, place == "cases" and not few and _walks(sees, filters)):
+            found += [_row_of(one, sees) for one in await connection.fetch(sql, *asked.arguments)]
+        if len(found) == limit:
+            return found, Place(found[-1][column], found[-1]["id"], last)
+    return found, None
 
 
 def _row_of(found: Any, sees: Sight) -> dict[str, Any]:

@@ -13,6 +13,12 @@ class Conditions:
         self.arguments: list[Any] = []
         self._clauses: list[str] = []
 
+    def beside(self) -> Conditions:
+        """Other conditions of the same statement: their values become its arguments, behind those that it has."""
+        other = Conditions()
+        other.arguments = self.arguments
+        return other
+
     def add(self, clause: str, *values: Any) -> None:
         """``clause`` holds: SQL in which each ``{}`` stands for the next of ``values``."""
         first = len(self.arguments) + 1

@@ -1,6 +1,6 @@
 """Counts of alerts, by what the list can be asked for.
 
-The function counted_alerts (migrations/0048_statistics.sql) counts what the caller may see, from one index alone; tests compare its numbers with the
+The function counted_alerts (migrations/0050_lists.sql) counts what the caller may see, from one index alone; tests compare its numbers with the
 list of the same filters. Alerts of secret vehicles that the caller must not see are counted as the list shows them, masked; of which
 vehicle or driver they are, and what became of them, is not said.
 """

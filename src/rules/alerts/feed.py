@@ -1,17 +1,14 @@
-"""The commit-ordered feed, and reading alerts and evidence."""
+"""The commit-ordered feed, and reading single alerts and their evidence. Lists: ``listing``."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from rules.alerts.asked import any_of, ask, masked
 from rules.alerts.conditions import Conditions
 from rules.alerts.model import (
     Alert,
-    AlertFilter,
     Evidence,
     FeedEntry,
     FeedFilter,
@@ -20,7 +17,7 @@ from rules.alerts.model import (
 )
 from runtime.apart import shown
 from runtime.connection import Connection
-from runtime.units import from_us, to_us
+from runtime.units import from_us
 
 # Held from publish_feed to the end of the transaction, by whoever writes to the feed.
 _FEED_LOCK = 0x676F6E67_66656564  # "gongfeed"
@@ -29,8 +26,6 @@ _FEED_LOCK = 0x676F6E67_66656564  # "gongfeed"
 CHANNEL: Final = "gongche_feed"
 #: No page is larger than this.
 MAX_PAGE = 1_000
-#: So many units are looked up one by one for a list, at most.
-ONE_BY_ONE: Final = 50
 #: So many entries are looked at, at most, to find those that a reader wants.
 MOST_LOOKED_AT: Final = 5_000
 
@@ -155,113 +150,10 @@ async def feed_end(conn: Connection) -> int:
     return int(await conn.fetchval("SELECT feed_end()"))
 
 
-async def list_alerts(
-    conn: Connection,
-    filters: AlertFilter | None = None,
-    *,
-    limit: int = 100,
-    after: tuple[int, str] | None = None,
-    units: Sequence[str] | None = None,
-) -> list[VersionedAlert]:
-    """Alerts (their newest versions), newest detection first, ``after`` the (detected_at in us, id) of the
-    last one of the page before; at most MAX_PAGE. One that cannot be shown is left out. ``units``: only of these few, each of
-    which is looked up by itself: whoever sees a thousandth of all alerts need not go through the others."""
-    most, found = min(limit, MAX_PAGE), list[VersionedAlert]()
-    begin = after
-    while True:
-        rows = await _list(conn, filters, most - len(found), after, units)
-        full = len(rows) == most - len(found)
-        found += shown(rows, _versioned, "alert", lambda row: row["id"])
-        if not full or len(found) == most:
-            break
-        after = to_us(rows[-1]["detected_at"]), rows[-1]["id"]
-    return _merged(found, await _masked(conn, filters or AlertFilter(), most, begin), most)
-
-
-def _merged(found: list[VersionedAlert], masked: list[VersionedAlert], most: int) -> list[VersionedAlert]:
-    """Both, in the order of lists."""
-    if not masked:
-        return found
-    both = sorted(found + masked, key=lambda one: (-to_us(one.alert.detected_at), one.alert.id))
-    return both[:most]
-
-
-async def _masked(
-    conn: Connection, wanted: AlertFilter, most: int, after: tuple[int, str] | None
-) -> list[VersionedAlert]:
-    """Alerts of secret vehicles that the caller must not see, masked (migrations/0048_statistics.sql). None where a vehicle, a
-    driver, a finding or the state of its case is asked for: what is masked is not found by what is masked of it."""
-    if not wanted.finds_masked:
-        return []
-    rows = await conn.fetch(
-        "SELECT body, created_at FROM masked_list($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        *masked(wanted),
-        None if after is None else from_us(after[0]),
-        None if after is None else after[1],
-        most,
-    )
-    return [VersionedAlert(Alert.from_body(row["body"]), "", None, row["created_at"]) for row in rows]
-
-
-async def _list(
-    conn: Connection,
-    filters: AlertFilter | None,
-    limit: int,
-    after: tuple[int, str] | None,
-    units: Sequence[str] | None,
-) -> list[Any]:
-    wanted = filters or AlertFilter()
-    asked = Conditions()
-    ask(asked, wanted)
-    if after is not None:
-        moment = from_us(after[0])
-        # The first condition says where in the index to begin; the second alone would read all before.
-        asked.add("a.detected_at <= {} AND (a.detected_at < {} OR a.id > {})", moment, moment, after[1])
-    column, values = _one_by_one(asked, wanted, units)
-    most = asked.argument(limit)
-    if values is not None:
-        each = asked.argument(list(values))
-        own = f"{asked.where} AND" if asked.where else " WHERE"
-        return await conn.fetch(
-            "SELECT v.body, v.created_at, a.subject, a.vehicle_no, a.id, a.detected_at"  # noqa: S608 - our own clauses
-            f" FROM unnest({each}::text[]) AS u (one) CROSS JOIN LATERAL (SELECT a.* FROM alerts a{own} a.{column} = u.one"
-            f" ORDER BY a.detected_at DESC, a.id LIMIT {most}) a"
-            " JOIN alert_versions v ON v.alert_id = a.id AND v.version = a.version"
-            f" ORDER BY a.detected_at DESC, a.id LIMIT {most}",
-            *asked.arguments,
-        )
-    return await conn.fetch(
-        f"{_VERSION}{asked.where} ORDER BY a.detected_at DESC, a.id LIMIT {most}", *asked.arguments
-    )
-
-
-def _one_by_one(
-    asked: Conditions, wanted: AlertFilter, units: Sequence[str] | None
-) -> tuple[str, Sequence[str] | None]:
-    """What is looked up one by one, each along its own index: vehicles, or few units; the others become conditions. None: nothing."""
-    if wanted.vehicles is not None:
-        any_of(asked, replace(wanted, vehicles=None))
-        return "vehicle", wanted.vehicles
-    if any(value is not None for value in (wanted.organisation, wanted.vehicle, wanted.driver)):
-        any_of(asked, wanted)
-        return "", None
-    if wanted.units is not None and len(wanted.units) <= ONE_BY_ONE:
-        return "organisation", wanted.units
-    any_of(asked, wanted)
-    return "organisation", units
-
-
-def many_units(wanted: AlertFilter) -> bool:
-    """Whether ``wanted`` names so many units that a list of it is best read in its order, and the alerts of others passed over: the
-    database would sort all of theirs for one page."""
-    narrow = (wanted.organisation, wanted.vehicle, wanted.driver, wanted.vehicles)
-    return wanted.units is not None and len(wanted.units) > ONE_BY_ONE and all(v is None for v in narrow)
-
-
 async def get_alert(conn: Connection, id: str) -> VersionedAlert | None:
     """The newest version of an alert, or None."""
     row = await conn.fetchrow(f"{_VERSION} WHERE a.id = $1", id)
-    return None if row is None else _versioned(row)
+    return None if row is None else versioned(row)
 
 
 async def alert_version(conn: Connection, id: str, version: int) -> Alert | None:
@@ -281,7 +173,7 @@ async def alert_versions(conn: Connection, id: str) -> list[VersionedAlert]:
         id,
         MAX_PAGE,
     )
-    return [_versioned(r) for r in reversed(rows)]
+    return [versioned(r) for r in reversed(rows)]
 
 
 async def alerts_of_vehicles(
@@ -299,7 +191,7 @@ async def alerts_of_vehicles(
         [int(no) for no in vehicle_nos],
         None if since_us is None else from_us(since_us),
     )
-    return [_versioned(r) for r in rows]
+    return [versioned(r) for r in rows]
 
 
 async def suspected_of_orders(conn: Connection, rule: str, orders: Collection[str]) -> list[VersionedAlert]:
@@ -310,7 +202,7 @@ async def suspected_of_orders(conn: Connection, rule: str, orders: Collection[st
         rule,
         sorted(set(orders)),
     )
-    return [_versioned(r) for r in rows]
+    return [versioned(r) for r in rows]
 
 
 async def suspected_of_cards(
@@ -367,5 +259,6 @@ async def evidence_body(conn: Connection, sha256: str) -> bytes | None:
     return body
 
 
-def _versioned(row: Any) -> VersionedAlert:
+def versioned(row: Any) -> VersionedAlert:
+    """The alert of a row with body, created_at, subject and vehicle_no."""
     return VersionedAlert(Alert.from_body(row["body"]), row["subject"], row["vehicle_no"], row["created_at"])

@@ -240,7 +240,7 @@ class AlertFilter:
     occurrence overlaps that time; an alert still going on has no end. ``began_from_us``/``began_to_us``: that began then;
     ``detected_from_us``/``detected_to_us``: that were detected then (both half open). ``units``, ``vehicles``: of one of
     these. ``finding`` and ``case_states`` are what supervision keeps beside an alert ("none" = nothing); judging knows
-    neither."""
+    neither. ``unread``: only those whose newest version the caller (the setting gongche.subject) has not read."""
 
     rule: str | None = None
     organisation: str | None = None
@@ -258,12 +258,14 @@ class AlertFilter:
     detected_to_us: int | None = None
     units: tuple[str, ...] | None = None
     vehicles: tuple[str, ...] | None = None
+    unread: bool = False
 
     @property
     def finds_masked(self) -> bool:
-        """Whether it asks for nothing that is masked of a secret vehicle: what is masked is not found by it."""
+        """Whether it asks for nothing that is masked of a secret vehicle: what is masked is not found by it. It cannot be opened either, so
+        it is never unread."""
         hidden = (self.vehicle, self.vehicles, self.driver, self.finding, self.case_states)
-        return all(value is None for value in hidden)
+        return not self.unread and all(value is None for value in hidden)
 
 
 @dataclass(frozen=True, slots=True)

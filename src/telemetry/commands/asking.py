@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from runtime.connection import Connection
 from telemetry.commands.kinds import KINDS
-from telemetry.commands.steps import State, Step, begun
+from telemetry.commands.steps import CommandState, CommandStep, begun
 from telemetry.commands.thread import CHANNEL, Happened, append
 
 #: Commands that wait for one terminal, at most: what nobody can read any more when the car is back after a month.
@@ -102,9 +102,9 @@ async def ask(connection: Connection, asked: Asked, who: Who) -> tuple[dict[str,
         return old, False
     await connection.execute(
         "INSERT INTO terminal_command_events (command, number, step, actor, actor_name, reason) VALUES ($1, 1, $2, $3, $4, $5)",
-        no, Step.ASKED, who.key, who.name, asked.reason,
+        no, CommandStep.ASKED, who.key, who.name, asked.reason,
     )  # fmt: skip
-    if state is State.QUEUED:
+    if state is CommandState.QUEUED:
         await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
     made = await find(connection, no)
     assert made is not None  # noqa: S101 - this transaction has written it
@@ -161,7 +161,7 @@ async def page(
     vehicle: str | None = None,
     organisation: str | None = None,
     kind: str | None = None,
-    states: Collection[State] = (),
+    states: Collection[CommandState] = (),
     before: int | None = None,
     limit: int = 100,
 ) -> list[dict[str, Any]]:
@@ -187,15 +187,15 @@ async def page(
 async def approve(connection: Connection, no: int, who: Who, reason: str) -> bool:
     """A second person agrees; False: it does not wait for that any more. Whether it is a second person is for the caller to know
     (``persons`` of ``find``)."""
-    return await _step(connection, no, Step.APPROVED, who, reason)
+    return await _step(connection, no, CommandStep.APPROVED, who, reason)
 
 
 async def cancel(connection: Connection, no: int, who: Who, reason: str) -> bool:
     """It is not to be sent; False: it is too late for that."""
-    return await _step(connection, no, Step.CANCELLED, who, reason)
+    return await _step(connection, no, CommandStep.CANCELLED, who, reason)
 
 
-async def _step(connection: Connection, no: int, step: Step, who: Who, reason: str) -> bool:
+async def _step(connection: Connection, no: int, step: CommandStep, who: Who, reason: str) -> bool:
     (done,) = await append(
         connection, [Happened(no, step, actor=who.key, actor_name=who.name, reason=reason)]
     )

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from runtime.connection import Connection
 from telemetry.commands.kinds import KINDS
-from telemetry.commands.steps import Failure, Step
+from telemetry.commands.steps import CommandFailure, CommandStep
 from telemetry.commands.thread import Happened, append
 from telemetry.terminals import presence
 
@@ -56,17 +56,17 @@ async def take(
     return [
         Taken(row["no"], row["terminal_no"], row["kind"], row["fields"], row["attempt"] + 1, row["left_s"])
         for row, step, done in zip(rows, steps, results, strict=True)
-        if done.counted and step.step is Step.SENT
+        if done.counted and step.step is CommandStep.SENT
     ]
 
 
 def _first_step(row: Any, gateway: str, permitted: Collection[str]) -> Happened:
     no = row["no"]
     if not row["sits"]:
-        return Happened(no, Step.FAILED, failure=Failure.TERMINAL_MOVED)
+        return Happened(no, CommandStep.FAILED, failure=CommandFailure.TERMINAL_MOVED)
     if row["kind"] not in permitted:
-        return Happened(no, Step.FAILED, failure=Failure.SWITCHED_OFF)
-    return Happened(no, Step.SENT, gateway)
+        return Happened(no, CommandStep.FAILED, failure=CommandFailure.SWITCHED_OFF)
+    return Happened(no, CommandStep.SENT, gateway)
 
 
 async def under_way(connection: Connection, gateway: str) -> dict[int, int]:
@@ -94,8 +94,8 @@ async def tend(connection: Connection, most: int = 1_000) -> bool:
         most,
     )
     steps: Sequence[Happened] = [
-        *(Happened(row["no"], Step.LOST, row["gateway"], row["attempt"]) for row in lost),
-        *(Happened(row["no"], Step.EXPIRED) for row in ended),
+        *(Happened(row["no"], CommandStep.LOST, row["gateway"], row["attempt"]) for row in lost),
+        *(Happened(row["no"], CommandStep.EXPIRED) for row in ended),
     ]
     if steps:
         await append(connection, steps)

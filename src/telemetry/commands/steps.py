@@ -16,7 +16,7 @@ from typing import Final
 from telemetry.commands.kinds import KINDS
 
 
-class State(StrEnum):
+class CommandState(StrEnum):
     """How a command stands."""
 
     PROPOSED = "proposed"  # waits for a second person
@@ -29,7 +29,7 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Step(StrEnum):
+class CommandStep(StrEnum):
     """What can happen to a command."""
 
     ASKED = "asked"
@@ -45,7 +45,7 @@ class Step(StrEnum):
     FAILED = "failed"
 
 
-class Failure(StrEnum):
+class CommandFailure(StrEnum):
     """Why a command failed."""
 
     REFUSED = "refused"  # the terminal: result 1
@@ -59,20 +59,22 @@ class Failure(StrEnum):
     CANNOT_ENCODE = "cannot_encode"  # it does not fit the edition of the terminal
 
 
-OVER: Final = frozenset({State.ANSWERED, State.FAILED, State.EXPIRED, State.CANCELLED})
-UNDER_WAY: Final = frozenset({State.SENT, State.DELIVERED})
-#: Step -> states in which it may happen.
-_WHEN: Final[dict[Step, frozenset[State]]] = {
-    Step.APPROVED: frozenset({State.PROPOSED}),
-    Step.CANCELLED: frozenset({State.PROPOSED, State.QUEUED}),
-    Step.EXPIRED: frozenset({State.PROPOSED, State.QUEUED}),
-    Step.SENT: frozenset({State.QUEUED}),
-    Step.RESENT: frozenset({State.SENT}),
-    Step.RELEASED: frozenset({State.SENT}),
-    Step.LOST: UNDER_WAY,
-    Step.DELIVERED: frozenset({State.SENT}),
-    Step.ANSWERED: UNDER_WAY,
-    Step.FAILED: frozenset({State.QUEUED, *UNDER_WAY}),
+OVER: Final = frozenset(
+    {CommandState.ANSWERED, CommandState.FAILED, CommandState.EXPIRED, CommandState.CANCELLED}
+)
+UNDER_WAY: Final = frozenset({CommandState.SENT, CommandState.DELIVERED})
+#: CommandStep -> states in which it may happen.
+_WHEN: Final[dict[CommandStep, frozenset[CommandState]]] = {
+    CommandStep.APPROVED: frozenset({CommandState.PROPOSED}),
+    CommandStep.CANCELLED: frozenset({CommandState.PROPOSED, CommandState.QUEUED}),
+    CommandStep.EXPIRED: frozenset({CommandState.PROPOSED, CommandState.QUEUED}),
+    CommandStep.SENT: frozenset({CommandState.QUEUED}),
+    CommandStep.RESENT: frozenset({CommandState.SENT}),
+    CommandStep.RELEASED: frozenset({CommandState.SENT}),
+    CommandStep.LOST: UNDER_WAY,
+    CommandStep.DELIVERED: frozenset({CommandState.SENT}),
+    CommandStep.ANSWERED: UNDER_WAY,
+    CommandStep.FAILED: frozenset({CommandState.QUEUED, *UNDER_WAY}),
 }
 
 
@@ -82,49 +84,49 @@ class Standing:
     nothing happens to it any more."""
 
     kind: str
-    state: State
+    state: CommandState
     attempt: int = 0
     gateway: str | None = None
-    failure: Failure | None = None
+    failure: CommandFailure | None = None
     ended: bool = False
 
 
 def begun(kind: str) -> Standing:
     """A command that was just asked."""
-    return Standing(kind, State.PROPOSED if KINDS[kind].dangerous else State.QUEUED)
+    return Standing(kind, CommandState.PROPOSED if KINDS[kind].dangerous else CommandState.QUEUED)
 
 
 def advance(
-    now: Standing, step: Step, *, gateway: str | None = None, failure: Failure | None = None
+    now: Standing, step: CommandStep, *, gateway: str | None = None, failure: CommandFailure | None = None
 ) -> Standing | None:
     """What ``step`` makes of it; None: it cannot happen now. ``gateway``: who sends; ``failure``: why it failed."""
     if now.ended or now.state not in _WHEN.get(step, ()):
         return None
     match step:
-        case Step.APPROVED:
-            return replace(now, state=State.QUEUED)
-        case Step.CANCELLED:
-            return replace(now, state=State.CANCELLED, ended=True)
-        case Step.EXPIRED:
-            return replace(now, state=State.EXPIRED, ended=True)
-        case Step.SENT:
-            return replace(now, state=State.SENT, attempt=now.attempt + 1, gateway=gateway)
-        case Step.RESENT:
+        case CommandStep.APPROVED:
+            return replace(now, state=CommandState.QUEUED)
+        case CommandStep.CANCELLED:
+            return replace(now, state=CommandState.CANCELLED, ended=True)
+        case CommandStep.EXPIRED:
+            return replace(now, state=CommandState.EXPIRED, ended=True)
+        case CommandStep.SENT:
+            return replace(now, state=CommandState.SENT, attempt=now.attempt + 1, gateway=gateway)
+        case CommandStep.RESENT:
             return now
-        case Step.RELEASED:
-            return replace(now, state=State.QUEUED, gateway=None)
-        case Step.LOST if KINDS[now.kind].repeatable:
-            return replace(now, state=State.QUEUED, gateway=None)
-        case Step.LOST:
-            return _failed(now, Failure.OUTCOME_UNKNOWN)
-        case Step.DELIVERED:
-            return replace(now, state=State.DELIVERED, ended=not KINDS[now.kind].answered)
-        case Step.ANSWERED:
-            return replace(now, state=State.ANSWERED, ended=True)
-        case Step.FAILED:
-            return _failed(now, failure or Failure.NO_REPLY)
+        case CommandStep.RELEASED:
+            return replace(now, state=CommandState.QUEUED, gateway=None)
+        case CommandStep.LOST if KINDS[now.kind].repeatable:
+            return replace(now, state=CommandState.QUEUED, gateway=None)
+        case CommandStep.LOST:
+            return _failed(now, CommandFailure.OUTCOME_UNKNOWN)
+        case CommandStep.DELIVERED:
+            return replace(now, state=CommandState.DELIVERED, ended=not KINDS[now.kind].answered)
+        case CommandStep.ANSWERED:
+            return replace(now, state=CommandState.ANSWERED, ended=True)
+        case CommandStep.FAILED:
+            return _failed(now, failure or CommandFailure.NO_REPLY)
     return None
 
 
-def _failed(now: Standing, why: Failure) -> Standing:
-    return replace(now, state=State.FAILED, failure=why, gateway=None, ended=True)
+def _failed(now: Standing, why: CommandFailure) -> Standing:
+    return replace(now, state=CommandState.FAILED, failure=why, gateway=None, ended=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from runtime.connection import Connection
-from telemetry.commands.steps import Failure, Standing, State, Step, advance
+from telemetry.commands.steps import CommandFailure, CommandState, CommandStep, Standing, advance
 
 #: Gateways listen for it: something may be sent now.
 CHANNEL: Final = "terminal_commands"
@@ -24,10 +24,10 @@ class Happened:
     as it came; ``detail``: what it says."""
 
     no: int
-    step: Step
+    step: CommandStep
     gateway: str | None = None
     attempt: int | None = None
-    failure: Failure | None = None
+    failure: CommandFailure | None = None
     actor: str | None = None
     actor_name: str | None = None
     reason: str | None = None
@@ -54,8 +54,8 @@ async def append(connection: Connection, steps: Sequence[Happened]) -> list[Writ
     )
     standing = {
         row["no"]: Standing(
-            row["kind"], State(row["state"]), row["attempt"], row["gateway"],
-            None if row["failure"] is None else Failure(row["failure"]), row["ended"],
+            row["kind"], CommandState(row["state"]), row["attempt"], row["gateway"],
+            None if row["failure"] is None else CommandFailure(row["failure"]), row["ended"],
         )
         for row in rows
     }  # fmt: skip
@@ -64,7 +64,7 @@ async def append(connection: Connection, steps: Sequence[Happened]) -> list[Writ
     written: list[tuple[Happened, int]] = []
     for one in steps:
         now = standing.get(one.no)
-        mine = now is not None and (one.step is Step.SENT or _is_of(now, one))
+        mine = now is not None and (one.step is CommandStep.SENT or _is_of(now, one))
         after = advance(now, one.step, gateway=one.gateway, failure=one.failure) if now and mine else None
         results.append(Written(after or now, after is not None))
         if after is not None:
@@ -112,5 +112,5 @@ async def _write(
         [standing[no].gateway for no in nos],
         [standing[no].ended for no in nos],
     )
-    if any(standing[no].state is State.QUEUED for no in nos):
+    if any(standing[no].state is CommandState.QUEUED for no in nos):
         await connection.execute("SELECT pg_notify($1, '')", CHANNEL)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from runtime.faults import of_one_fact
-from telemetry.commands.steps import Step
+from telemetry.commands.steps import CommandStep
 from telemetry.commands.thread import Happened, Written, append
 from telemetry.gateway import metrics
 
@@ -52,7 +52,7 @@ class StepsToWrite:
             for each, done in zip(heard, results, strict=True):
                 if done.counted:
                     metrics.COMMANDS.labels(each.kind, each.step.step).inc()
-                elif each.step.step is not Step.RELEASED:
+                elif each.step.step is not CommandStep.RELEASED:
                     metrics.COMMAND_ANSWERS_IGNORED.labels("late").inc()
                 self._written(each.step, done)
                 if each.then is not None:

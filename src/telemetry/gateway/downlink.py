@@ -25,7 +25,7 @@ from runtime.postgres import DATABASE_ERRORS, renew_read_only
 from telemetry.commands import delivering
 from telemetry.commands.delivering import Taken
 from telemetry.commands.kinds import KINDS
-from telemetry.commands.steps import Failure, Step
+from telemetry.commands.steps import CommandFailure, CommandStep
 from telemetry.commands.thread import MOST_RAW, Happened, Written
 from telemetry.gateway import command_bodies, metrics
 from telemetry.gateway.command_bodies import Encoding
@@ -55,10 +55,10 @@ _SETTLE_S: Final = 2.0
 _MEASURE_S: Final = 10.0
 _CLOSE_S: Final = 3.0
 #: Result of a general reply -> why the command failed.
-_FAILURES: Final[dict[int, Failure]] = {
-    Result.FAILED: Failure.REFUSED,
-    Result.BAD_MESSAGE: Failure.NOT_UNDERSTOOD,
-    Result.UNSUPPORTED: Failure.UNSUPPORTED,
+_FAILURES: Final[dict[int, CommandFailure]] = {
+    Result.FAILED: CommandFailure.REFUSED,
+    Result.BAD_MESSAGE: CommandFailure.NOT_UNDERSTOOD,
+    Result.UNSUPPORTED: CommandFailure.UNSUPPORTED,
 }
 
 
@@ -127,7 +127,7 @@ class Downlink:
         out = self._out.pop(connection, None)
         for one in out.waiting if out is not None else ():
             if not one.settling:
-                self._note(one, Step.LOST)
+                self._note(one, CommandStep.LOST)
         self._wake.set()
 
     def heard(self, connection: Connection, action: OfCommand) -> list[Action]:
@@ -154,11 +154,11 @@ class Downlink:
             return
         if reply.result:
             out.over(one)
-            self._note(one, Step.FAILED, _FAILURES.get(reply.result, Failure.REFUSED))
+            self._note(one, CommandStep.FAILED, _FAILURES.get(reply.result, CommandFailure.REFUSED))
             return
         if one.answer_id is None:
             out.over(one)
-        self._note(one, Step.DELIVERED)
+        self._note(one, CommandStep.DELIVERED)
 
     def _answered(self, connection: Connection, answered: Answered) -> list[Action]:
         session, header = connection.session, answered.header
@@ -182,14 +182,14 @@ class Downlink:
             if not connection.closed:
                 self._act(connection, [Send(session.reply(each, Result.OK)) for each in answered.answer])
 
-        self._note(one, Step.ANSWERED, raw=answered.body[:MOST_RAW], detail=detail, then=stands)
+        self._note(one, CommandStep.ANSWERED, raw=answered.body[:MOST_RAW], detail=detail, then=stands)
         return []
 
     def _note(
         self,
         one: Waiting,
-        step: Step,
-        failure: Failure | None = None,
+        step: CommandStep,
+        failure: CommandFailure | None = None,
         *,
         raw: bytes | None = None,
         detail: dict[str, Any] | None = None,
@@ -320,7 +320,7 @@ class Downlink:
         self._taken.extend(taken)
         for one in taken:
             self._kinds[one.no] = (one.kind, one.attempt, one.terminal)
-            metrics.COMMANDS.labels(one.kind, Step.SENT).inc()
+            metrics.COMMANDS.labels(one.kind, CommandStep.SENT).inc()
         return len(taken)
 
     async def _begin_taken(self) -> None:
@@ -337,7 +337,7 @@ class Downlink:
         unheard = {no: at for no, at in known.items() if no not in waiting}
         for no, attempt in unheard.items():
             kind, ours, _ = self._kinds.get(no, ("unknown", 0, 0))
-            step = Step.LOST if ours == attempt else Step.RELEASED
+            step = CommandStep.LOST if ours == attempt else CommandStep.RELEASED
             self._steps.add(Happened(no, step, self.id, attempt), kind)
         terminals = {terminal for _, _, terminal in self._kinds.values()}
         for terminal in await presence.held_elsewhere(connection, self.id, terminals) if terminals else ():
@@ -345,7 +345,7 @@ class Downlink:
             out = None if here is None else self._out.pop(here.connection, None)
             for one in out.waiting if out is not None else ():
                 if not one.settling:
-                    self._note(one, Step.LOST)
+                    self._note(one, CommandStep.LOST)
 
     # --- out ----------------------------------------------------------------------------------------------------------
 
@@ -353,7 +353,7 @@ class Downlink:
         """Send a command that was taken."""
         here, now = self._here.get(taken.terminal), self._loop.time()
         kind = KINDS[taken.kind]
-        happened = Happened(taken.no, Step.RELEASED, self.id, taken.attempt)
+        happened = Happened(taken.no, CommandStep.RELEASED, self.id, taken.attempt)
         if here is None or here.connection.closed or now > self._lease_until:
             self._steps.add(happened, taken.kind)
             self._wake.set()
@@ -369,7 +369,9 @@ class Downlink:
             logger.error(
                 "command %d (%s) cannot be encoded for its terminal: %s", taken.no, taken.kind, error
             )
-            failed = Happened(taken.no, Step.FAILED, self.id, taken.attempt, Failure.CANNOT_ENCODE)
+            failed = Happened(
+                taken.no, CommandStep.FAILED, self.id, taken.attempt, CommandFailure.CANNOT_ENCODE
+            )
             self._steps.add(failed, taken.kind)
             self._wake.set()
             return
@@ -389,18 +391,18 @@ class Downlink:
                 continue
             for one, what in out.due(now):
                 if what is Due.AGAIN:
-                    self._note(one, Step.RESENT)
+                    self._note(one, CommandStep.RESENT)
                     self._send(connection, b"".join(one.frames))
                     continue
                 out.over(one)
                 unknown = not one.repeatable
-                failure = Failure.NO_REPLY if what is Due.NO_REPLY else Failure.NO_ANSWER
-                self._note(one, Step.FAILED, Failure.OUTCOME_UNKNOWN if unknown else failure)
+                failure = CommandFailure.NO_REPLY if what is Due.NO_REPLY else CommandFailure.NO_ANSWER
+                self._note(one, CommandStep.FAILED, CommandFailure.OUTCOME_UNKNOWN if unknown else failure)
 
     async def close(self) -> None:
         """The gateway ends, its connections are closed: write what was heard, and that nothing is held here any more."""
         for one in self._taken:
-            self._steps.add(Happened(one.no, Step.RELEASED, self.id, one.attempt), one.kind)
+            self._steps.add(Happened(one.no, CommandStep.RELEASED, self.id, one.attempt), one.kind)
         with suppress(*DATABASE_ERRORS):
             async with asyncio.timeout(_CLOSE_S), self._pool.acquire() as connection:
                 await self._steps.write(connection)

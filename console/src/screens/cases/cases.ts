@@ -1,6 +1,7 @@
 // What the screens of cases ask of the API.
 import { api, ask, type Schemas } from '@/api/client'
 import { problemOf } from '@/api/problem'
+import { sortQuery, sortsOf, type Sort } from '@/components/table'
 import type { Page } from '@/composables/usePagedList'
 
 export type CaseRow = Schemas['CaseRow']
@@ -19,7 +20,11 @@ export const COLOURS = ['red', 'yellow', 'green', 'grey'] as const
 export const SOURCES = ['alert', 'hotline', 'commission', 'spot_check', 'joint', 'late_paper', 'sealed'] as const
 export const FINDINGS = ['violation', 'irregular', 'justified', 'data', 'unverifiable'] as const
 export const PROPOSALS = ['cancel', 'reopen'] as const
-export const FILTERS = ['state', 'colour', 'source', 'finding', 'proposal', 'organisation', 'plate', 'due_from', 'due_to'] as const
+export const FILTERS = ['state', 'colour', 'source', 'finding', 'proposal', 'organisation', 'plate', 'due_from', 'due_to', 'sort'] as const
+/** What the list can be ordered by, and its order where nothing is chosen. */
+export type Order = 'created' | 'due' | 'number'
+export const USUAL: Sort & { by: Order } = { by: 'created', direction: 'desc' }
+export const SORTS = sortsOf(['created', 'due', 'number'] satisfies Order[])
 export type CaseFilters = Partial<Record<(typeof FILTERS)[number], string>>
 
 /** The columns of the board: what stands side by side there is with the same people. */
@@ -55,11 +60,11 @@ export async function vehicleOf(plate: string): Promise<{ id: string; organisati
 
 /** One page of the list. Throws ApiProblem. */
 export async function casePage(filters: CaseFilters, cursor: string | undefined, limit: number): Promise<Page<CaseRow>> {
-  const { plate, ...others } = filters
+  const { plate, sort, ...others } = filters
   const vehicle = plate ? (await vehicleOf(plate))?.id : undefined
   if (plate && vehicle === undefined) return { items: [], next: null }
   // The values of the address were looked at by useAddressFilters.
-  return ask(api.GET('/v1/cases', { params: { query: { ...(others as object), vehicle, cursor, limit } } }))
+  return ask(api.GET('/v1/cases', { params: { query: { ...(others as object), ...sortQuery<Order>(sort), vehicle, cursor, limit } } }))
 }
 
 export const caseCounts = (filters: CaseFilters) =>

@@ -66,6 +66,8 @@ export interface KindTable {
   fields: readonly Field[]
   columns: readonly { name: string; width: string }[]
   filters: readonly FilterField[]
+  /** Columns that the list can be ordered by, besides the id. */
+  orders?: readonly string[]
   /** The list is filtered by the tree of units with this filter. */
   tree?: 'organisation' | 'parent'
   /** The API says "purpose-needed" to some roles: reading is noted with its purpose. */
@@ -81,10 +83,11 @@ export interface KindTable {
 }
 
 type Named<K extends KindName> = (keyof Bodies[K] | keyof Rows[K]) & string
-interface Given<K extends KindName> extends Omit<KindTable, 'name' | 'fields' | 'columns' | 'carried' | 'title'> {
+interface Given<K extends KindName> extends Omit<KindTable, 'name' | 'fields' | 'columns' | 'orders' | 'carried' | 'title'> {
   title?: Named<K>
   fields: readonly (Field & { name: Named<K> })[]
   columns: readonly (readonly [keyof Rows[K] & string, string])[]
+  orders?: readonly (keyof Rows[K] & string)[]
   carried?: readonly (keyof Bodies[K] & string)[]
 }
 

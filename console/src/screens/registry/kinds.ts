@@ -66,6 +66,7 @@ const TABLES: readonly KindTable[] = [
       CHANGED,
     ],
     columns: [['plate', '8em'], ['id', 'minmax(8em, 1.2fr)'], ['organisation', 'minmax(10em, 2fr)'], ['category', 'minmax(7em, 1fr)'], ['energy', '6em'], ['ownership', '5em'], ['registered_on', '7.6em'], ['disposed_on', '7.6em'], ['updated_at', '10.4em']],
+    orders: ['plate'],
     filters: [OF_PLATE],
   }),
   kindOf('organisations', {
@@ -111,6 +112,7 @@ const TABLES: readonly KindTable[] = [
       CHANGED,
     ],
     columns: [['name', 'minmax(7em, 1fr)'], ['id', 'minmax(8em, 1fr)'], ['organisation', 'minmax(10em, 2fr)'], ['phone', '9em'], ['updated_at', '10.4em']],
+    orders: ['name'],
     filters: [],
   }),
   kindOf('fuel-cards', {
@@ -141,6 +143,7 @@ const TABLES: readonly KindTable[] = [
       CHANGED,
     ],
     columns: [['name', 'minmax(12em, 2fr)'], ['id', 'minmax(8em, 1fr)'], ['aliases', 'minmax(12em, 2fr)'], ['geometry', '13em'], ['datum', '6em'], ['updated_at', '10.4em']],
+    orders: ['name'],
     filters: [{ name: 'name', words: ['名称或别名', 'Name'], type: 'text' }],
     carried: ['geometry'], forForm: pointOf,
   }),
@@ -171,6 +174,7 @@ const TABLES: readonly KindTable[] = [
       { name: 'version', words: ['版本', 'Version'], type: 'integer', shown: true },
     ],
     columns: [['id', 'minmax(9em, 1.2fr)'], ['vehicle', '8em'], ['organisation', 'minmax(8em, 1.4fr)'], ['driver', 'minmax(6em, 1fr)'], ['status', '5.4em'], ['planned_departure', '10.4em'], ['planned_return', '10.4em'], ['actual_return', '10.4em'], ['destinations', 'minmax(10em, 2fr)'], ['version', '4em']],
+    orders: ['planned_departure'],
     filters: [
       OF_VEHICLE, { name: 'driver', words: DRIVER, type: 'text' }, { name: 'status', words: STATE, type: 'choice', options: ORDER_STATES },
       { name: 'overdue', words: ['逾期未还', 'Overdue'], type: 'choice', options: YES }, { name: 'backfill_waits', words: ['补单待审', 'Backfill waits'], type: 'choice', options: YES },
@@ -198,6 +202,7 @@ const TABLES: readonly KindTable[] = [
       CHANGED,
     ],
     columns: [['at', '10.4em'], ['card', 'minmax(12em, 1fr)'], ['kind', '5em'], ['product', 'minmax(6em, 1fr)'], ['quantity', '10em'], ['amount', '7.4em'], ['station_name', 'minmax(10em, 2fr)'], ['station', 'minmax(6em, 1fr)'], ['id', 'minmax(9em, 1fr)']],
+    orders: ['at'],
     filters: [
       { name: 'card', words: ['卡号', 'Card'], type: 'text' }, { name: 'kind', words: ['交易类型', 'Kind'], type: 'choice', options: FILLS },
       { name: 'station', words: ['站点', 'Station'], type: 'text' }, SINCE, UNTIL,
@@ -222,6 +227,7 @@ const TABLES: readonly KindTable[] = [
       CHANGED,
     ],
     columns: [['at', '10.4em'], ['plate', '8em'], ['act', 'minmax(12em, 2fr)'], ['place', 'minmax(10em, 2fr)'], ['fine', '8em'], ['points', '4em'], ['status', '5.4em'], ['driver', 'minmax(6em, 1fr)'], ['id', 'minmax(8em, 1fr)']],
+    orders: ['at'],
     filters: [OF_PLATE, { name: 'status', words: ['处理状态', 'State'], type: 'choice', options: VIOLATION_STATES }, SINCE, UNTIL],
     statement: { path: '/v1/violations:import-export', words: ['交警违法数据（交警平台导出的原表）', 'An export of the traffic police, as it is'] },
   }),

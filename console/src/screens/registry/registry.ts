@@ -1,6 +1,7 @@
 // What the registry asks of the API: the same addresses for every kind.
 import { api, ask, type Schemas } from '@/api/client'
 import { ApiProblem } from '@/api/problem'
+import { sortQuery } from '@/components/table'
 import type { Page } from '@/composables/usePagedList'
 import { addDays, startOf } from '@/text/time'
 
@@ -17,7 +18,7 @@ const oneAt = (kind: KindName) => `/v1/${kind}/{id}` as '/v1/vehicles/{id}'
 export async function listPage(
   kind: KindTable, filters: Partial<Record<string, string>>, cursor: string | undefined, limit: number, purpose?: string,
 ): Promise<Page<Row>> {
-  const query: Record<string, string | number | undefined> = { cursor, limit, purpose: kind.personal ? purpose : undefined }
+  const query: Record<string, string | number | undefined> = { cursor, limit, purpose: kind.personal ? purpose : undefined, ...sortQuery(filters.sort) }
   if (kind.tree) query[kind.tree] = filters[kind.tree]
   for (const filter of kind.filters) {
     const value = filters[filter.name]

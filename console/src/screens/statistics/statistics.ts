@@ -18,8 +18,9 @@ export type StatisticsFilters = Partial<Record<(typeof FILTERS)[number], string>
 export const DAYS = 31
 /** A longer time is drawn by months. */
 const BY_DAYS = 62
-/** Groups that are shown at once. */
+/** Groups that are shown at first, and with each further step. */
 export const SHOWN = 100
+export const MORE = 500
 
 /** The days that are counted, both included. */
 export function span(filters: StatisticsFilters, today: string): { from: string; to: string } {
@@ -47,8 +48,22 @@ function asked(filters: StatisticsFilters) {
   return { rule: filters.rule as (typeof RULES)[number] | undefined, within: filters.within, from: startOf(from), to: startOf(addDays(to, 1)) }
 }
 
-export function counted(by: By, filters: StatisticsFilters): Promise<Statistics> {
-  return ask(api.GET('/v1/statistics/alerts', { params: { query: { ...asked(filters), by, limit: SHOWN, order: by === 'month' ? 'key' : 'alerts' } } }))
+/** A page of groups; without ``cursor`` the first one. */
+export function counted(by: By, filters: StatisticsFilters, cursor?: string): Promise<Statistics> {
+  const limit = cursor === undefined ? SHOWN : MORE
+  return ask(api.GET('/v1/statistics/alerts', { params: { query: { ...asked(filters), by, limit, cursor, order: by === 'month' ? 'key' : 'alerts' } } }))
+}
+
+/** The pages as one: the newest numbers of all, and each group once, though one may have moved to another page meanwhile. */
+export function together(pages: readonly Statistics[]): Statistics | undefined {
+  const last = pages[pages.length - 1]
+  if (!last) return undefined
+  const seen = new Set<string>()
+  const items = pages.flatMap((page) => page.items).filter((one) => {
+    const key = `${one.key ?? ''} ${one.key === null} ${one.masked_group}`
+    return !seen.has(key) && seen.add(key)
+  })
+  return { ...last, items }
 }
 
 export interface Course {
