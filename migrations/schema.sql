@@ -3032,6 +3032,68 @@ CREATE TABLE terminal_bindings (
     CONSTRAINT terminal_bindings_check CHECK (((valid_to IS NULL) OR (valid_to > valid_from)))
 );
 
+CREATE TABLE terminal_command_events (
+    command bigint NOT NULL,
+    number integer NOT NULL,
+    step text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    actor text,
+    actor_name text,
+    reason text,
+    detail jsonb,
+    raw bytea,
+    CONSTRAINT terminal_command_events_raw_check CHECK ((octet_length(raw) <= 65536))
+);
+
+COMMENT ON TABLE terminal_command_events IS 'The thread of each command: only added to.';
+
+CREATE TABLE terminal_commands (
+    no bigint NOT NULL,
+    organisation text NOT NULL,
+    vehicle text NOT NULL,
+    terminal_no integer NOT NULL,
+    kind text NOT NULL,
+    fields jsonb DEFAULT '{}'::jsonb NOT NULL,
+    reason text NOT NULL,
+    asked_by text NOT NULL,
+    asked_by_name text NOT NULL,
+    persons text[] NOT NULL,
+    key text NOT NULL,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    events integer DEFAULT 0 NOT NULL,
+    failure text,
+    attempt integer DEFAULT 0 NOT NULL,
+    gateway uuid,
+    ended_at timestamp with time zone,
+    CONSTRAINT terminal_commands_check CHECK (((state = 'failed'::text) = (failure IS NOT NULL))),
+    CONSTRAINT terminal_commands_check1 CHECK (((state <> ALL (ARRAY['answered'::text, 'failed'::text, 'expired'::text, 'cancelled'::text])) OR (ended_at IS NOT NULL))),
+    CONSTRAINT terminal_commands_key_check CHECK (((length(key) >= 1) AND (length(key) <= 64))),
+    CONSTRAINT terminal_commands_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
+    CONSTRAINT terminal_commands_state_check CHECK ((state = ANY (ARRAY['proposed'::text, 'queued'::text, 'sent'::text, 'delivered'::text, 'answered'::text, 'failed'::text, 'expired'::text, 'cancelled'::text])))
+);
+
+COMMENT ON TABLE terminal_commands IS 'Commands to terminals, each with what its thread comes to.';
+
+ALTER TABLE terminal_commands ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME terminal_commands_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE terminal_gateways (
+    id uuid NOT NULL,
+    host text NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    alive_until timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE terminal_gateways IS 'Gateway processes; one that is late (alive_until) is gone.';
+
 CREATE TABLE terminal_notices (
     no bigint NOT NULL,
     terminal_no integer NOT NULL,
@@ -3053,6 +3115,15 @@ ALTER TABLE terminal_notices ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE terminal_presence (
+    terminal_no integer NOT NULL,
+    gateway uuid NOT NULL,
+    since timestamp with time zone NOT NULL
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE terminal_presence IS 'Which gateway holds which terminal now.';
 
 CREATE TABLE terminals (
     no integer NOT NULL,
@@ -3706,6 +3777,18 @@ ALTER TABLE ONLY tasks
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_pkey PRIMARY KEY (terminal_no, valid_from);
 
+ALTER TABLE ONLY terminal_command_events
+    ADD CONSTRAINT terminal_command_events_pkey PRIMARY KEY (command, number);
+
+ALTER TABLE ONLY terminal_commands
+    ADD CONSTRAINT terminal_commands_asked_by_key_key UNIQUE (asked_by, key);
+
+ALTER TABLE ONLY terminal_commands
+    ADD CONSTRAINT terminal_commands_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY terminal_gateways
+    ADD CONSTRAINT terminal_gateways_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_in_one_vehicle EXCLUDE USING gist (int8range((terminal_no)::bigint, (terminal_no)::bigint, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
 
@@ -3714,6 +3797,9 @@ ALTER TABLE ONLY terminal_notices
 
 ALTER TABLE ONLY terminal_notices
     ADD CONSTRAINT terminal_notices_terminal_no_kind_about_key UNIQUE (terminal_no, kind, about);
+
+ALTER TABLE ONLY terminal_presence
+    ADD CONSTRAINT terminal_presence_pkey PRIMARY KEY (terminal_no);
 
 ALTER TABLE ONLY terminals
     ADD CONSTRAINT terminals_phone_key UNIQUE (phone);
@@ -4065,7 +4151,25 @@ CREATE INDEX tasks_listed ON tasks USING btree (opened_at DESC, id);
 
 CREATE INDEX terminal_bindings_vehicle ON terminal_bindings USING btree (vehicle_no, valid_from);
 
+CREATE INDEX terminal_commands_ends ON terminal_commands USING btree (expires_at) WHERE (state = ANY (ARRAY['proposed'::text, 'queued'::text]));
+
+CREATE INDEX terminal_commands_kind ON terminal_commands USING btree (kind, no DESC);
+
+CREATE UNIQUE INDEX terminal_commands_one_sent ON terminal_commands USING btree (terminal_no) WHERE (state = 'sent'::text);
+
+CREATE INDEX terminal_commands_organisation ON terminal_commands USING btree (organisation, no DESC);
+
+CREATE INDEX terminal_commands_queued ON terminal_commands USING btree (terminal_no, no) WHERE (state = 'queued'::text);
+
+CREATE INDEX terminal_commands_state ON terminal_commands USING btree (state, no DESC);
+
+CREATE INDEX terminal_commands_under_way ON terminal_commands USING btree (gateway) WHERE ((state = ANY (ARRAY['sent'::text, 'delivered'::text])) AND (ended_at IS NULL));
+
+CREATE INDEX terminal_commands_vehicle ON terminal_commands USING btree (vehicle, no DESC);
+
 CREATE INDEX terminal_notices_open ON terminal_notices USING btree (kind, terminal_no) WHERE (settled_at IS NULL);
+
+CREATE INDEX terminal_presence_gateway ON terminal_presence USING btree (gateway);
 
 CREATE INDEX terminals_updated ON terminals USING btree (updated_at);
 
@@ -4235,6 +4339,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON tasks REFERENCING OLD TABLE AS old_r
 
 CREATE TRIGGER audit_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON terminal_commands REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('commands', 'no', 'r ->> ''no''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON terminals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -4310,6 +4416,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON subscriptions REFERENCING NEW TABLE 
 CREATE TRIGGER audit_insert AFTER INSERT ON tasks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tasks', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON terminal_commands REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('commands', 'no', 'r ->> ''no''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON terminals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
 
@@ -4390,6 +4498,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON rule_parameters REFERENCING OLD TABL
 CREATE TRIGGER audit_update AFTER UPDATE ON tasks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tasks', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON terminal_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON terminal_commands REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('commands', 'no', 'r ->> ''no''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON terminals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
 
@@ -4570,6 +4680,12 @@ CREATE TRIGGER seal_note AFTER INSERT ON evidence REFERENCING NEW TABLE AS new_r
 CREATE TRIGGER seal_note AFTER INSERT ON evidence_positions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_positions();
 
 CREATE TRIGGER seal_note AFTER INSERT ON quarantine_ended REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_quarantine();
+
+CREATE TRIGGER terminal_command_events_stay BEFORE DELETE OR UPDATE ON terminal_command_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER terminal_command_events_stay_all BEFORE TRUNCATE ON terminal_command_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER terminal_commands_are_not_removed BEFORE DELETE ON terminal_commands FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER terminal_homes_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
 
@@ -4775,8 +4891,17 @@ ALTER TABLE ONLY terminal_bindings
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
 
+ALTER TABLE ONLY terminal_command_events
+    ADD CONSTRAINT terminal_command_events_command_fkey FOREIGN KEY (command) REFERENCES terminal_commands(no);
+
+ALTER TABLE ONLY terminal_commands
+    ADD CONSTRAINT terminal_commands_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
+
 ALTER TABLE ONLY terminal_notices
     ADD CONSTRAINT terminal_notices_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
+
+ALTER TABLE ONLY terminal_presence
+    ADD CONSTRAINT terminal_presence_gateway_fkey FOREIGN KEY (gateway) REFERENCES terminal_gateways(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
@@ -4980,6 +5105,10 @@ CREATE POLICY cleared ON tasks TO gongche_cleared USING (true) WITH CHECK (true)
 
 CREATE POLICY cleared ON terminal_bindings TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON terminal_command_events TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminal_commands TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON terminal_notices TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON terminals TO gongche_cleared USING (true) WITH CHECK (true);
@@ -5141,6 +5270,10 @@ CREATE POLICY everywhere ON subscriptions TO gongche_everywhere USING (true) WIT
 CREATE POLICY everywhere ON tasks TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON terminal_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON terminal_command_events TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON terminal_commands TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON terminal_notices TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -5427,6 +5560,14 @@ CREATE POLICY reach ON tasks TO gongche_app USING ((organisation = ANY (( SELECT
 CREATE POLICY reach ON terminal_bindings FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))));
+
+CREATE POLICY reach ON terminal_command_events TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminal_commands c
+  WHERE (c.no = terminal_command_events.command)))) WITH CHECK ((EXISTS ( SELECT
+   FROM terminal_commands c
+  WHERE (c.no = terminal_command_events.command))));
+
+CREATE POLICY reach ON terminal_commands TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON terminal_notices TO gongche_app USING ((EXISTS ( SELECT
    FROM terminals t
@@ -5828,6 +5969,8 @@ CREATE POLICY secret ON tasks AS RESTRICTIVE TO gongche_app USING (((case_id IS 
 
 CREATE POLICY secret ON terminal_bindings AS RESTRICTIVE TO gongche_app USING (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[])))) WITH CHECK (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))));
 
+CREATE POLICY secret ON terminal_commands AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
 CREATE POLICY secret ON terminal_notices AS RESTRICTIVE TO gongche_app USING ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))) WITH CHECK ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])));
 
 CREATE POLICY secret ON terminals AS RESTRICTIVE TO gongche_app USING ((((no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
@@ -5853,6 +5996,10 @@ ALTER TABLE subscriptions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tasks ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE terminal_bindings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE terminal_command_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE terminal_commands ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE terminal_notices ENABLE ROW LEVEL SECURITY;
 

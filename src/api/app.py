@@ -23,6 +23,7 @@ from api.cases.desk import router as desk
 from api.cases.endpoints import router as cases
 from api.cases.files import router as case_files
 from api.cases.hotline import router as hotline
+from api.commands.endpoints import router as commands
 from api.console.serving import Console
 from api.documents.assessments import router as assessment_papers
 from api.documents.endpoints import router as documents
@@ -76,6 +77,7 @@ _ROUTERS: Final = (
     webhooks,
     evaluations,
     backtests,
+    commands,
     cases,
     case_files,
     integrity,

@@ -19,6 +19,7 @@ from api.assessment.schemas import BODIES as ASSESSMENT
 from api.auth.cookies import COOKIE, CSRF_HEADER
 from api.backtests.schemas import BODIES as BACKTESTS
 from api.cases.bodies import BODIES as SUPERVISION
+from api.commands.schemas import BODIES as COMMANDS
 from api.exchange.schemas import BODIES as EXCHANGE
 from api.identity.schemas import BODIES as IDENTITY
 from api.messages.schemas import BODIES as MESSAGES
@@ -80,6 +81,7 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
         *SUPERVISION,
         *ASSESSMENT,
         *BACKTESTS,
+        *COMMANDS,
         *EXCHANGE,
         *MESSAGES,
     )

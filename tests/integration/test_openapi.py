@@ -40,8 +40,8 @@ include-path-regex = "^/v1/(session|unit-channels|message-failures|users|role-gr
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 409, 413, 415, 422, 429, 503]
 
 [[operations]]
-include-path = ["/v1/vehicles/{id}:mark-secret", "/v1/vehicles/{id}:lift-secret"]
-checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 403, 404, 409, 413, 415, 422, 503]
+include-path = ["/v1/vehicles/{id}:mark-secret", "/v1/vehicles/{id}:lift-secret", "/v1/vehicles/{id}/commands", "/v1/commands/{no}:approve"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 403, 404, 409, 413, 415, 422, 429, 503]
 
 [[operations]]
 include-path-regex = "^/v1/exchange"
@@ -80,7 +80,7 @@ async def api(db_url: str, pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[
         *(
             name
             for name in PERMISSIONS
-            if name.startswith(("cases:", "assessments:", "exchange:", "secret:"))
+            if name.startswith(("cases:", "assessments:", "exchange:", "secret:", "commands:"))
         ),
     ]
     await pool.execute("UPDATE api_tokens SET scopes = $1 WHERE id = $2", scopes, made.id)
