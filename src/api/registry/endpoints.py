@@ -80,8 +80,7 @@ _SCHEMAS: Final = {
 }
 
 
-def make_router() -> APIRouter:
-    """A router with the operations of every kind in KINDS."""
+def _make_router() -> APIRouter:
     router = APIRouter(prefix="/v1")
     for name, kind in KINDS.items():
         _add(router, name, kind)
@@ -112,9 +111,8 @@ def make_router() -> APIRouter:
         status_code=204,
         dependencies=[require("registry:write")],
     )
-    router.include_router(terminals.router)
-    router.include_router(parameters.router)
-    router.include_router(statements.router)
+    for part in (terminals, parameters, statements):
+        router.routes.extend(part.router.routes)
     router.add_api_route(
         "/dispatch-orders/{id}/result",
         _result,
@@ -373,3 +371,7 @@ def _stored_id(kind: str, id: str) -> str:
     """
     known(f"没有这个{KINDS[kind].label} · no such record in {kind}", id)
     return stored_phone(id) if kind == "terminals" else id
+
+
+#: The operations of every kind in KINDS.
+router: Final = _make_router()

@@ -21,7 +21,7 @@ from registry.import_jobs import Job, StatementJob
 from registry.statements.columns import HEADERS, FileMapping, Kind, read_mapping
 from registry.statements.sheets import MAX_ROWS
 
-router = APIRouter()
+router = APIRouter(prefix="/v1")
 
 _NDJSON: Final = "application/x-ndjson"
 _TYPES: Final = frozenset(

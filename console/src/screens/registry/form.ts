@@ -1,4 +1,5 @@
 // A record as texts of a form, and back. What was not touched goes back exactly as it came.
+import { serverNow } from '@/text/now'
 import { plainPlate, shownPlate } from '@/text/plates'
 import { parseDay } from '@/text/days'
 import { parseMoment, typedMoment } from '@/text/moments'
@@ -90,7 +91,7 @@ const same = (a: Value | undefined, b: Value): boolean => JSON.stringify(a) === 
 
 /** The body of a PUT, or what is wrong with fields. ``row`` = as it was read, null = a new record. */
 export function bodyOf(
-  kind: KindTable, row: Record<string, unknown> | null, values: Values, today: string = dayOf(Date.now()),
+  kind: KindTable, row: Record<string, unknown> | null, values: Values, today: string = dayOf(serverNow()),
 ): { body: Record<string, unknown>; wrong: Record<string, Wrong> } {
   const [body, wrong]: [Record<string, unknown>, Record<string, Wrong>] = [{}, {}]
   const given: Record<string, unknown> = row === null ? {} : (kind.forForm?.(row) ?? row)
