@@ -64,6 +64,8 @@ bench-full: $(STAMP) ## every benchmark five times, in about an hour; the figure
 
 faults: $(STAMP) ## rounds of kill -9 under 10,000 positions/s with an exact audit (ROUNDS=25)
 	$(BIN)/python -m tests.faults.rounds --rounds $(or $(ROUNDS),25) $(or $(FAULTS_ARGS),--terminals 500 --rate 10000)
+	$(BIN)/python -m tests.faults.commands
+	$(BIN)/python -m tests.faults.command_rounds
 
 bounded: $(STAMP) ## dead log, dead database, slow writers, storms: memory, replies, accounts (BOUNDED_ARGS=...)
 	$(BIN)/python -m tests.faults.bounded $(BOUNDED_ARGS)

@@ -101,10 +101,29 @@ CREATE FUNCTION audit_changes() RETURNS trigger
     AS $_$
 DECLARE
     actor jsonb := NULLIF(current_setting('gongche.actor', true), '')::jsonb;
+    id_field text;
+    organisation_field text;
+    vehicle_field text;
     pairs text;
 BEGIN
     IF actor IS NULL THEN
         RETURN NULL;
+    END IF;
+    IF TG_OP = 'INSERT' AND COALESCE(TG_ARGV[5], 'NULL::jsonb') = 'NULL::jsonb' THEN
+        id_field := audit_field(TG_ARGV[2]);
+        organisation_field := audit_field(TG_ARGV[3]);
+        vehicle_field := audit_field(TG_ARGV[4]);
+        IF id_field IS NOT NULL AND organisation_field IS NOT NULL AND vehicle_field IS NOT NULL THEN
+            INSERT INTO audit (who_kind, who_id, who_name, roles, delegated_by, address, forwarded_for, agent, operation, purpose,
+                action, subject_kind, subject_id, organisation, vehicle, before, after)
+            SELECT actor ->> 'kind', actor ->> 'id', COALESCE(actor ->> 'name', ''), COALESCE(actor ->> 'roles', ''),
+                actor ->> 'delegated_by', COALESCE(actor ->> 'address', ''), actor ->> 'forwarded_for', COALESCE(actor ->> 'agent', ''),
+                actor ->> 'operation', actor ->> 'purpose', 'write', TG_ARGV[0], p.r ->> id_field, p.r ->> organisation_field,
+                p.r ->> vehicle_field, NULL, d.part
+              FROM (SELECT to_jsonb(n) AS r FROM new_rows n) AS p CROSS JOIN LATERAL (SELECT audit_part(p.r, NULL) AS part OFFSET 0) AS d
+             WHERE d.part IS NOT NULL;
+            RETURN NULL;
+        END IF;
     END IF;
     pairs := CASE TG_OP
         WHEN 'INSERT' THEN format('SELECT (%s) AS o, to_jsonb(n) AS n FROM new_rows n', COALESCE(TG_ARGV[5], 'NULL::jsonb'))
@@ -121,6 +140,12 @@ BEGIN
         TG_ARGV[2], TG_ARGV[3], TG_ARGV[4], pairs) USING actor, TG_ARGV[0];
     RETURN NULL;
 END $_$;
+
+CREATE FUNCTION audit_field(expression text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+    SELECT CASE WHEN expression = 'NULL::text' THEN '' ELSE substring(expression FROM '^r ->> ''(\w+)''$') END
+$_$;
 
 CREATE FUNCTION audit_hidden(kind text, id text, vehicle text, content text, ids text[], plates text[], cards text[], pattern text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -161,15 +186,16 @@ BEGIN
 END $$;
 
 CREATE FUNCTION audit_part(content jsonb, than jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE
+    LANGUAGE plpgsql IMMUTABLE
     AS $$
-    SELECT jsonb_object_agg(key, CASE WHEN length(value::text) <= 500 THEN value ELSE jsonb_build_object(
-               'length', length(value::text), 'sha256', encode(sha256(convert_to(value::text, 'UTF8')), 'hex')) END)
-      FROM jsonb_each(content)
-     WHERE key NOT IN ('created_at', 'updated_at', 'received_at', 'is_newest', 'is_current', 'home', 'sha256', 'code_sha256',
+BEGIN
+    RETURN (SELECT jsonb_object_agg(e.key, CASE WHEN length(e.value::text) <= 500 THEN e.value ELSE jsonb_build_object(
+               'length', length(e.value::text), 'sha256', encode(sha256(convert_to(e.value::text, 'UTF8')), 'hex')) END)
+      FROM jsonb_each(content) e
+     WHERE e.key NOT IN ('created_at', 'updated_at', 'received_at', 'is_newest', 'is_current', 'home', 'sha256', 'code_sha256',
            'previous_sha256', 'password_hash', 'totp_secret', 'totp_step', 'last_used_at')
-       AND (than IS NULL OR value IS DISTINCT FROM than -> key)
-$$;
+       AND (than IS NULL OR e.value IS DISTINCT FROM than -> e.key));
+END $$;
 
 CREATE FUNCTION audit_stands() RETURNS trigger
     LANGUAGE plpgsql
@@ -262,6 +288,12 @@ BEGIN
      WHERE n.disposed_on IS NULL AND (o.disposed_on IS NOT NULL OR n.plate <> o.plate);
     RETURN NULL;
 END $$;
+
+CREATE FUNCTION changed_field(expression text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+    SELECT CASE WHEN COALESCE(expression, '') = '' THEN '' ELSE substring(expression FROM '^r\.(\w+)$') END
+$_$;
 
 CREATE FUNCTION cleared_table(place regclass) RETURNS void
     LANGUAGE plpgsql
@@ -420,15 +452,24 @@ BEGIN
          WHERE m.since < m.until;
 END $$;
 
+CREATE FUNCTION end_alert_reads() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    DELETE FROM alert_reads r USING old_rows o WHERE r.alert = o.id;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION everywhere_role() RETURNS text
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT CASE WHEN to_regrole('gongche_cleared') IS NOT NULL AND cardinality(hidden_nos()) = 0 AND EXISTS (SELECT FROM pg_roles r
+BEGIN
+    RETURN CASE WHEN to_regrole('gongche_cleared') IS NOT NULL AND cardinality(hidden_nos()) = 0 AND EXISTS (SELECT FROM pg_roles r
         WHERE r.rolname = 'gongche_cleared' AND pg_has_role(session_user, r.oid,
             CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END))
-        THEN 'gongche_cleared' ELSE 'gongche_everywhere' END
-$$;
+        THEN 'gongche_cleared' ELSE 'gongche_everywhere' END;
+END $$;
 
 CREATE FUNCTION exchange_claim(wanted text, through text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -553,11 +594,15 @@ BEGIN
 END $$;
 
 CREATE FUNCTION hidden_ids() RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT COALESCE(array_agg(v.id), '{}') FROM vehicles v WHERE v.no = ANY (hidden_nos())
-$$;
+DECLARE
+    nos integer[] := hidden_nos();
+BEGIN
+    IF cardinality(nos) = 0 THEN RETURN '{}'; END IF;
+    RETURN (SELECT COALESCE(array_agg(v.id), '{}') FROM vehicles v WHERE v.no = ANY (nos));
+END $$;
 
 CREATE FUNCTION hidden_nos() RETURNS integer[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -868,13 +913,32 @@ DECLARE
     content text := COALESCE(TG_ARGV[5], 'to_jsonb(r) - ''updated_at''');
     other text := 'SELECT r.* FROM %I r WHERE NOT EXISTS'
         ' (SELECT FROM (SELECT %s AS content FROM %I r) AS b WHERE b.content = %s)';
+    subject_field text;
+    since_field text;
+    vehicle_field text;
+    organisation_field text;
     changed text;
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'INSERT' THEN
+        subject_field := changed_field(TG_ARGV[1]);
+        since_field := changed_field(TG_ARGV[2]);
+        vehicle_field := changed_field(TG_ARGV[3]);
+        organisation_field := changed_field(TG_ARGV[4]);
+        IF subject_field IS NOT NULL AND since_field IS NOT NULL AND vehicle_field IS NOT NULL AND organisation_field IS NOT NULL THEN
+            INSERT INTO changes (commit_id, kind, subject, vehicle_no, organisation, from_time)
+            SELECT change_commit(), TG_ARGV[0], f.subject, f.vehicle_no, f.organisation, COALESCE(min(f.since), 'epoch')
+              FROM (SELECT c.r ->> subject_field AS subject, (c.r ->> since_field)::timestamptz AS since,
+                           (c.r ->> vehicle_field)::integer AS vehicle_no, c.r ->> organisation_field AS organisation
+                      FROM (SELECT to_jsonb(n) AS r FROM new_rows n) AS c) AS f
+             GROUP BY f.subject, f.vehicle_no, f.organisation ORDER BY f.subject, f.vehicle_no, f.organisation;
+            RETURN NULL;
+        END IF;
+        changed := 'SELECT * FROM new_rows';
+    ELSIF TG_OP = 'UPDATE' THEN
         changed := format(other, 'old_rows', content, 'new_rows', content) || ' UNION ALL '
             || format(other, 'new_rows', content, 'old_rows', content);
     ELSE
-        changed := format('SELECT * FROM %I', CASE TG_OP WHEN 'INSERT' THEN 'new_rows' ELSE 'old_rows' END);
+        changed := 'SELECT * FROM old_rows';
     END IF;
     EXECUTE format(
         'INSERT INTO changes (commit_id, kind, subject, vehicle_no, organisation, from_time)'
@@ -1026,14 +1090,15 @@ BEGIN
 END $$;
 
 CREATE FUNCTION reach_above() RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    WITH RECURSIVE above AS (
-        SELECT parent FROM organisations WHERE id = ANY (reach_roots())
+BEGIN
+    RETURN (WITH RECURSIVE above AS (
+        SELECT o.parent FROM organisations o WHERE o.id = ANY (reach_roots())
         UNION SELECT o.parent FROM above a JOIN organisations o ON o.id = a.parent)
-    SELECT COALESCE(array_agg(parent), '{}') FROM above WHERE parent IS NOT NULL
-$$;
+    SELECT COALESCE(array_agg(a.parent), '{}') FROM above a WHERE a.parent IS NOT NULL);
+END $$;
 
 CREATE FUNCTION reach_home() RETURNS text
     LANGUAGE sql STABLE
@@ -1049,14 +1114,15 @@ CREATE FUNCTION reach_roots() RETURNS text[]
 $$;
 
 CREATE FUNCTION reach_units() RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    WITH RECURSIVE below AS (
-        SELECT id FROM organisations WHERE id = ANY (reach_roots())
+BEGIN
+    RETURN (WITH RECURSIVE below AS (
+        SELECT o.id FROM organisations o WHERE o.id = ANY (reach_roots())
         UNION SELECT o.id FROM below b JOIN organisations o ON o.parent = b.id)
-    SELECT COALESCE(array_agg(id), '{}') FROM below
-$$;
+    SELECT COALESCE(array_agg(b.id), '{}') FROM below b);
+END $$;
 
 CREATE FUNCTION refuse_change() RETURNS trigger
     LANGUAGE plpgsql
@@ -2966,6 +3032,68 @@ CREATE TABLE terminal_bindings (
     CONSTRAINT terminal_bindings_check CHECK (((valid_to IS NULL) OR (valid_to > valid_from)))
 );
 
+CREATE TABLE terminal_command_events (
+    command bigint NOT NULL,
+    number integer NOT NULL,
+    step text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    actor text,
+    actor_name text,
+    reason text,
+    detail jsonb,
+    raw bytea,
+    CONSTRAINT terminal_command_events_raw_check CHECK ((octet_length(raw) <= 65536))
+);
+
+COMMENT ON TABLE terminal_command_events IS 'The thread of each command: only added to.';
+
+CREATE TABLE terminal_commands (
+    no bigint NOT NULL,
+    organisation text NOT NULL,
+    vehicle text NOT NULL,
+    terminal_no integer NOT NULL,
+    kind text NOT NULL,
+    fields jsonb DEFAULT '{}'::jsonb NOT NULL,
+    reason text NOT NULL,
+    asked_by text NOT NULL,
+    asked_by_name text NOT NULL,
+    persons text[] NOT NULL,
+    key text NOT NULL,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    events integer DEFAULT 0 NOT NULL,
+    failure text,
+    attempt integer DEFAULT 0 NOT NULL,
+    gateway uuid,
+    ended_at timestamp with time zone,
+    CONSTRAINT terminal_commands_check CHECK (((state = 'failed'::text) = (failure IS NOT NULL))),
+    CONSTRAINT terminal_commands_check1 CHECK (((state <> ALL (ARRAY['answered'::text, 'failed'::text, 'expired'::text, 'cancelled'::text])) OR (ended_at IS NOT NULL))),
+    CONSTRAINT terminal_commands_key_check CHECK (((length(key) >= 1) AND (length(key) <= 64))),
+    CONSTRAINT terminal_commands_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
+    CONSTRAINT terminal_commands_state_check CHECK ((state = ANY (ARRAY['proposed'::text, 'queued'::text, 'sent'::text, 'delivered'::text, 'answered'::text, 'failed'::text, 'expired'::text, 'cancelled'::text])))
+);
+
+COMMENT ON TABLE terminal_commands IS 'Commands to terminals, each with what its thread comes to.';
+
+ALTER TABLE terminal_commands ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME terminal_commands_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE terminal_gateways (
+    id uuid NOT NULL,
+    host text NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    alive_until timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE terminal_gateways IS 'Gateway processes; one that is late (alive_until) is gone.';
+
 CREATE TABLE terminal_notices (
     no bigint NOT NULL,
     terminal_no integer NOT NULL,
@@ -2987,6 +3115,15 @@ ALTER TABLE terminal_notices ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE terminal_presence (
+    terminal_no integer NOT NULL,
+    gateway uuid NOT NULL,
+    since timestamp with time zone NOT NULL
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE terminal_presence IS 'Which gateway holds which terminal now.';
 
 CREATE TABLE terminals (
     no integer NOT NULL,
@@ -3640,6 +3777,18 @@ ALTER TABLE ONLY tasks
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_pkey PRIMARY KEY (terminal_no, valid_from);
 
+ALTER TABLE ONLY terminal_command_events
+    ADD CONSTRAINT terminal_command_events_pkey PRIMARY KEY (command, number);
+
+ALTER TABLE ONLY terminal_commands
+    ADD CONSTRAINT terminal_commands_asked_by_key_key UNIQUE (asked_by, key);
+
+ALTER TABLE ONLY terminal_commands
+    ADD CONSTRAINT terminal_commands_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY terminal_gateways
+    ADD CONSTRAINT terminal_gateways_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_in_one_vehicle EXCLUDE USING gist (int8range((terminal_no)::bigint, (terminal_no)::bigint, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
 
@@ -3648,6 +3797,9 @@ ALTER TABLE ONLY terminal_notices
 
 ALTER TABLE ONLY terminal_notices
     ADD CONSTRAINT terminal_notices_terminal_no_kind_about_key UNIQUE (terminal_no, kind, about);
+
+ALTER TABLE ONLY terminal_presence
+    ADD CONSTRAINT terminal_presence_pkey PRIMARY KEY (terminal_no);
 
 ALTER TABLE ONLY terminals
     ADD CONSTRAINT terminals_phone_key UNIQUE (phone);
@@ -3999,7 +4151,25 @@ CREATE INDEX tasks_listed ON tasks USING btree (opened_at DESC, id);
 
 CREATE INDEX terminal_bindings_vehicle ON terminal_bindings USING btree (vehicle_no, valid_from);
 
+CREATE INDEX terminal_commands_ends ON terminal_commands USING btree (expires_at) WHERE (state = ANY (ARRAY['proposed'::text, 'queued'::text]));
+
+CREATE INDEX terminal_commands_kind ON terminal_commands USING btree (kind, no DESC);
+
+CREATE UNIQUE INDEX terminal_commands_one_sent ON terminal_commands USING btree (terminal_no) WHERE (state = 'sent'::text);
+
+CREATE INDEX terminal_commands_organisation ON terminal_commands USING btree (organisation, no DESC);
+
+CREATE INDEX terminal_commands_queued ON terminal_commands USING btree (terminal_no, no) WHERE (state = 'queued'::text);
+
+CREATE INDEX terminal_commands_state ON terminal_commands USING btree (state, no DESC);
+
+CREATE INDEX terminal_commands_under_way ON terminal_commands USING btree (gateway) WHERE ((state = ANY (ARRAY['sent'::text, 'delivered'::text])) AND (ended_at IS NULL));
+
+CREATE INDEX terminal_commands_vehicle ON terminal_commands USING btree (vehicle, no DESC);
+
 CREATE INDEX terminal_notices_open ON terminal_notices USING btree (kind, terminal_no) WHERE (settled_at IS NULL);
+
+CREATE INDEX terminal_presence_gateway ON terminal_presence USING btree (gateway);
 
 CREATE INDEX terminals_updated ON terminals USING btree (updated_at);
 
@@ -4072,6 +4242,8 @@ ALTER INDEX positions_pkey ATTACH PARTITION positions_default_pkey;
 CREATE TRIGGER alert_dispositions_only_grow BEFORE DELETE OR UPDATE ON alert_dispositions FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
 
 CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER alert_reads_end AFTER DELETE ON alerts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION end_alert_reads();
 
 CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
 
@@ -4167,6 +4339,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON tasks REFERENCING OLD TABLE AS old_r
 
 CREATE TRIGGER audit_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON terminal_commands REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('commands', 'no', 'r ->> ''no''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON terminals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -4242,6 +4416,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON subscriptions REFERENCING NEW TABLE 
 CREATE TRIGGER audit_insert AFTER INSERT ON tasks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tasks', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON terminal_commands REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('commands', 'no', 'r ->> ''no''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON terminals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
 
@@ -4322,6 +4498,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON rule_parameters REFERENCING OLD TABL
 CREATE TRIGGER audit_update AFTER UPDATE ON tasks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tasks', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON terminal_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON terminal_commands REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('commands', 'no', 'r ->> ''no''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON terminals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
 
@@ -4503,6 +4681,12 @@ CREATE TRIGGER seal_note AFTER INSERT ON evidence_positions REFERENCING NEW TABL
 
 CREATE TRIGGER seal_note AFTER INSERT ON quarantine_ended REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_quarantine();
 
+CREATE TRIGGER terminal_command_events_stay BEFORE DELETE OR UPDATE ON terminal_command_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER terminal_command_events_stay_all BEFORE TRUNCATE ON terminal_command_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER terminal_commands_are_not_removed BEFORE DELETE ON terminal_commands FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER terminal_homes_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
 
 CREATE TRIGGER terminal_homes_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
@@ -4529,9 +4713,6 @@ ALTER TABLE ONLY alert_feed
 
 ALTER TABLE ONLY alert_labels
     ADD CONSTRAINT alert_labels_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
-
-ALTER TABLE ONLY alert_reads
-    ADD CONSTRAINT alert_reads_alert_fkey FOREIGN KEY (alert) REFERENCES alerts(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY alert_receipts
     ADD CONSTRAINT alert_receipts_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
@@ -4710,8 +4891,17 @@ ALTER TABLE ONLY terminal_bindings
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
 
+ALTER TABLE ONLY terminal_command_events
+    ADD CONSTRAINT terminal_command_events_command_fkey FOREIGN KEY (command) REFERENCES terminal_commands(no);
+
+ALTER TABLE ONLY terminal_commands
+    ADD CONSTRAINT terminal_commands_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
+
 ALTER TABLE ONLY terminal_notices
     ADD CONSTRAINT terminal_notices_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
+
+ALTER TABLE ONLY terminal_presence
+    ADD CONSTRAINT terminal_presence_gateway_fkey FOREIGN KEY (gateway) REFERENCES terminal_gateways(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
@@ -4915,6 +5105,10 @@ CREATE POLICY cleared ON tasks TO gongche_cleared USING (true) WITH CHECK (true)
 
 CREATE POLICY cleared ON terminal_bindings TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON terminal_command_events TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminal_commands TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON terminal_notices TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON terminals TO gongche_cleared USING (true) WITH CHECK (true);
@@ -5076,6 +5270,10 @@ CREATE POLICY everywhere ON subscriptions TO gongche_everywhere USING (true) WIT
 CREATE POLICY everywhere ON tasks TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON terminal_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON terminal_command_events TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON terminal_commands TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON terminal_notices TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -5362,6 +5560,14 @@ CREATE POLICY reach ON tasks TO gongche_app USING ((organisation = ANY (( SELECT
 CREATE POLICY reach ON terminal_bindings FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))));
+
+CREATE POLICY reach ON terminal_command_events TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminal_commands c
+  WHERE (c.no = terminal_command_events.command)))) WITH CHECK ((EXISTS ( SELECT
+   FROM terminal_commands c
+  WHERE (c.no = terminal_command_events.command))));
+
+CREATE POLICY reach ON terminal_commands TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON terminal_notices TO gongche_app USING ((EXISTS ( SELECT
    FROM terminals t
@@ -5763,6 +5969,8 @@ CREATE POLICY secret ON tasks AS RESTRICTIVE TO gongche_app USING (((case_id IS 
 
 CREATE POLICY secret ON terminal_bindings AS RESTRICTIVE TO gongche_app USING (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[])))) WITH CHECK (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))));
 
+CREATE POLICY secret ON terminal_commands AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
 CREATE POLICY secret ON terminal_notices AS RESTRICTIVE TO gongche_app USING ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))) WITH CHECK ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])));
 
 CREATE POLICY secret ON terminals AS RESTRICTIVE TO gongche_app USING ((((no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
@@ -5788,6 +5996,10 @@ ALTER TABLE subscriptions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tasks ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE terminal_bindings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE terminal_command_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE terminal_commands ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE terminal_notices ENABLE ROW LEVEL SECURITY;
 

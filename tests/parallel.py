@@ -49,6 +49,7 @@ TOGETHER = {
     "tests/scenarios/test_labelled_month.py::test_other_seeds": "other months",  # an engine of its own, and nothing else
     "tests/scenarios/test_labelled_month.py": "month",
     "tests/scenarios/test_scenario_files.py": "files of a month",
+    "tests/unit/test_basemap.py": "a town",
     "tests/unit/test_console.py": "console as files",
     "tests/unit/test_jt808_framing.py": "frames",
     "tests/unit/test_position_columns.py": "columns",

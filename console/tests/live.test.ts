@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { ApiProblem } from '@/api/problem'
+import { isOpen, newKey, type Command } from '@/screens/live/commands'
 import { BrokenStream, endReason, FrameCutter, inflated, KIND, LiveTable, type Frame } from '@/screens/live/frames'
 import { OFFLINE_S, Picture, stateOf, STATES } from '@/screens/live/states'
 import { LiveStream, POLL_MS, SILENT_MS, type LineState, type LiveSource } from '@/screens/live/stream'
@@ -164,5 +165,19 @@ describe('a proxy that keeps the line back', () => {
     expect(frames).toBe(3)
     stream.stop()
     await running
+  })
+})
+
+describe('commands', () => {
+  const command = (state: string, ended: string | null = null): Command => ({ state, ended_at: ended }) as Command
+  it('are looked at again while something may happen to them', () => {
+    expect(['proposed', 'queued', 'sent', 'delivered'].map((state) => isOpen(command(state)))).toEqual([true, true, true, true])
+    expect(isOpen(command('delivered', '2026-03-02T08:00:00+08:00'))).toBe(false) // confirmed, and nothing more is to come
+    expect(isOpen(command('failed', '2026-03-02T08:00:00+08:00'))).toBe(false)
+  })
+  it('have keys that nobody else has, as the server takes them', () => {
+    const keys = new Set(Array.from({ length: 500 }, newKey))
+    expect(keys.size).toBe(500)
+    for (const key of keys) expect(key).toMatch(/^[A-Za-z0-9._:-]{1,64}$/)
   })
 })

@@ -96,8 +96,9 @@ async def write(connection: Connection, records: Sequence[Vehicle]) -> list[Writ
     results = await upsert(connection, _TABLE, records)
     # Vehicles may exchange plates in one import, so the database compares plates only when the transaction ends. Do it
     # now: an error at the commit would not become a refusal.
-    await connection.execute("SET CONSTRAINTS one_vehicle_of_plate IMMEDIATE")
-    await connection.execute("SET CONSTRAINTS one_vehicle_of_plate DEFERRED")
+    await connection.execute(
+        "SET CONSTRAINTS one_vehicle_of_plate IMMEDIATE; SET CONSTRAINTS one_vehicle_of_plate DEFERRED"
+    )
     return results
 
 

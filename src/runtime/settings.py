@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runtime.errors import ConfigurationError
+from runtime.map_layers import OnlineLayer
 
 
 class Settings(BaseSettings):
@@ -131,6 +133,35 @@ class Settings(BaseSettings):
     )
     drain_timeout_s: float = Field(
         20, gt=0, description="at most so long to confirm what was read after SIGTERM"
+    )
+
+    command_reply_s: float = Field(
+        10,
+        gt=0,
+        le=300,
+        description="a command that its terminal has not confirmed after so long is sent again, with growing pauses",
+    )
+    command_resends: int = Field(2, ge=0, le=10, description="how often a command is sent again, at most")
+    command_answer_s: float = Field(
+        30,
+        gt=0,
+        le=600,
+        description="how long a terminal that has confirmed a question may take to answer it",
+    )
+    command_parameters: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        max_length=200,
+        description="ids of parameters that may be set in terminals, such as 0x0029,0x0055, with commas between; none = none",
+    )
+    command_control: bool = Field(
+        False,
+        description="commands that act on a vehicle (restart of the device, locking, cutting fuel and power) may be asked for; each"
+        " needs two persons. API and gateways need the same",
+    )
+    command_cut_words: Annotated[tuple[int, int] | None, NoDecode] = Field(
+        None,
+        description="JT/T 808 knows no cutting of fuel and power: command words of 0x8105 by which your terminals cut and restore,"
+        " such as 100,101; unset = neither can be asked for. API and gateways need the same",
     )
 
     navigation_url: str | None = Field(
@@ -339,6 +370,22 @@ class Settings(BaseSettings):
         True,
         description="the API serves the console, the pages for people, at /; off: the API alone",
     )
+    basemap_file: Path | None = Field(
+        None,
+        description="base map of the console, as `gongche basemap prepare` makes it; unset = basemap/map.mbtiles in data_dir",
+    )
+    basemap_layers: Annotated[tuple[OnlineLayer, ...], NoDecode] = Field(
+        (),
+        max_length=5,
+        description="maps of others that people may choose, a JSON list (docs/base-map.md); their hosts then see what is looked at."
+        " none = no page asks another host",
+    )
+    grafana_url: str | None = Field(
+        None,
+        max_length=300,
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[!#-&(-;=?-Z_a-z~]*)?$",
+        description="where operators have Grafana; the page of operations then has a link to it. unset = none",
+    )
     session_over_http: bool = Field(
         False,
         description="session cookies over plain HTTP, without Secure, between programs of this machine: for trying it out;"
@@ -377,9 +424,25 @@ class Settings(BaseSettings):
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
+    @field_validator("command_parameters")
+    @classmethod
+    def _parameter_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """As the API names them: 0x and four or eight digits."""
+        try:
+            return tuple(f"0x{int(each, 16):04X}" for each in value)
+        except ValueError as error:
+            raise ValueError("ids such as 0x0029, with commas between") from error
+
+    @field_validator("command_cut_words")
+    @classmethod
+    def _command_words(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and (not all(0 < each <= 255 for each in value) or value[0] == value[1]):
+            raise ValueError("two different numbers of 1 to 255")
+        return value
+
     @field_validator(
         "webhook_retry_s", "webhook_allowed_networks", "webhook_ports", "message_mail_domains", "message_bot_hosts",
-        "message_retry_s", "terminal_networks", "terminal_balancers", mode="before",
+        "message_retry_s", "terminal_networks", "terminal_balancers", "command_parameters", "command_cut_words", mode="before",
     )  # fmt: skip
     @classmethod
     def _with_commas(cls, value: object) -> object:
@@ -387,6 +450,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("basemap_layers", mode="before")
+    @classmethod
+    def _as_json(cls, value: object) -> object:
+        return json.loads(value or "[]") if isinstance(value, str) else value
 
 
 def load_settings(**overrides: object) -> Settings:

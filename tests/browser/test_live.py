@@ -80,6 +80,32 @@ async def test_vehicles_move_and_one_is_opened(visit: Visit, world: World) -> No
     assert await page.locator("main img").count() == 0
 
 
+async def test_a_word_to_the_driver(visit: Visit, world: World) -> None:
+    await district(world)
+    page = await visit("office", "/live?vehicle=car-1")
+    card = page.get_by_label("车辆情况")
+    await card.get_by_role("button", name="发消息").click()
+    form = page.get_by_role("dialog")
+    await form.get_by_label("内容").fill("请按时返回🚗")
+    await form.get_by_label("事由").fill("出车超时提醒")
+    await form.get_by_role("button", name="下发").click()
+    await expect(form.get_by_role("alert").first).to_contain_text("终端无法显示这些字符")
+    await picture(page, "live-message")
+    assert await flaws(page) == []
+    await form.get_by_label("内容").fill("请按时返回")
+    await form.get_by_role("button", name="下发").click()
+    await expect(form).not_to_be_visible()
+    line = card.locator("[data-command]")
+    await expect(line).to_contain_text("等待终端")
+    await expect(line).to_contain_text("请按时返回")
+    await card.get_by_role("button", name="查询位置").click()
+    await form.get_by_label("事由").fill("核实车辆位置")
+    await form.get_by_role("button", name="下发").click()
+    await expect(line).to_have_count(2)
+    await picture(page, "live-commands")
+    assert await flaws(page) == []
+
+
 async def test_line_that_breaks_without_webgl_and_in_english(visit: Visit, world: World) -> None:
     cars = await district(world)
     page = await visit("unit", "/alerts")

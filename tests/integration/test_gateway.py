@@ -20,6 +20,7 @@ from prometheus_client import REGISTRY
 
 from runtime.postgres import create_pool
 from telemetry.gateway import position_frames
+from telemetry.gateway.downlink import Downlink
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.main import serve
 from telemetry.gateway.tcp import Gateway
@@ -70,11 +71,11 @@ class Running:
 
 
 @asynccontextmanager
-async def running(pool: asyncpg.Pool, path: Path, limits: Limits | None = None, partitions: int = 1, auto: bool = True) -> AsyncIterator[Running]:  # fmt: skip
+async def running(pool: asyncpg.Pool, path: Path, limits: Limits | None = None, partitions: int = 1, auto: bool = True, downlink: Downlink | None = None) -> AsyncIterator[Running]:  # fmt: skip
     directory = TerminalDirectory(pool, auto)
     await directory.load()
     log = EmbeddedLogWriter(path, partitions)
-    gateway = Gateway(directory, log, limits or Limits())
+    gateway = Gateway(directory, log, limits or Limits(), downlink=downlink)
     try:
         yield Running(gateway, gateway.listen("127.0.0.1", 0), path, partitions)
     finally:

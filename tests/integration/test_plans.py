@@ -300,6 +300,8 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/vehicles/{id}/track": [DAY, NEWEST | {"to": NOW.isoformat()}],
     "/v1/live/vehicles": [{"seconds": "0"}, {"seconds": "0", "window": "120,31,121,32"}],
     "/v1/live/roster": [{}],
+    "/v1/commands": [{}, {"vehicle": "V17"}, {"organisation": "O7"}, {"kind": "text"}, {"state": "failed"}],
+    "/v1/commands/{no}": [{}],
     "/v1/backtests": [{}],
     "/v1/backtests/{no}": [{}],
     "/v1/operations/state": [{}],
@@ -389,6 +391,7 @@ ELSE: Final = {
     "/v1/exchange/down": 403,
     "/v1/exchange/records/{no}": 404,
     "/v1/backtests/{no}": 404,
+    "/v1/commands/{no}": 404,
     "/v1/alerts/{id}/picture": 404,
 }
 
@@ -396,6 +399,8 @@ ELSE: Final = {
 SMALL: Final = (*OF_PEOPLE, "/v1/oidc")
 #: What reads the months that it tells of as a whole.
 REPORTS: Final = ("/v1/reports/",)
+#: What asks the database for nothing but who asks.
+FILES: Final = ("/v1/basemap",)
 
 
 def operations() -> dict[str, set[str]]:
@@ -404,7 +409,7 @@ def operations() -> dict[str, set[str]]:
     return {
         path: {p["name"] for p in methods["get"].get("parameters", ()) if p["in"] == "query"}
         for path, methods in paths.items()
-        if "get" in methods and path.startswith("/v1/") and not path.startswith((*SMALL, *REPORTS))
+        if "get" in methods and path.startswith("/v1/") and not path.startswith((*SMALL, *REPORTS, *FILES))
     }
 
 

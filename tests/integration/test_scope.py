@@ -16,7 +16,7 @@ import pytest
 from office.identity.scope import Reach, array_text, quoted
 from runtime.migrations import migrate
 from runtime.postgres import begin_with, create_pool
-from tests.integration import scope_backtests, scope_messages
+from tests.integration import scope_backtests, scope_commands, scope_messages
 from tests.integration.scope_assessment import OWNED as OWNED_ASSESSMENTS
 from tests.integration.scope_exchange import OWNED as OWNED_EXCHANGE
 from tests.integration.scope_supervision import OWNED as OWNED_CASES
@@ -33,7 +33,7 @@ OWNED = {
     "vehicle_plates": "plate", "order_results": "order_id", "alerts": "id", "alert_versions": "alert_id",
     "alert_feed": "alert_id", "vehicle_states": "vehicle_no", "evidence_of_alerts": "sha256", "evidence_positions": "sha256", "evaluations": "subject", "judge_due": "key",
     "rule_parameters": "organisation", "alert_receipts": "alert_id", "alert_dispositions": "alert_id", **OWNED_CASES, **OWNED_ASSESSMENTS,
-    **OWNED_EXCHANGE, **scope_messages.OWNED, **scope_backtests.OWNED,
+    **OWNED_EXCHANGE, **scope_messages.OWNED, **scope_backtests.OWNED, **scope_commands.OWNED,
 }  # fmt: skip
 #: What belongs to whoever made it, in whatever unit.
 OF_SUBJECTS = {
@@ -173,6 +173,15 @@ async def test_what_somebody_has_read_nobody_else_sees(units: ScopeWorld, dsn: s
             assert await connection.execute("DELETE FROM alert_reads") == "DELETE 1"
     async with as_request(dsn, A) as connection:
         await refused(connection, sql, "user:1", foreign)
+    # They end with their alert.
+    async with units.pool.acquire() as connection:
+        around = connection.transaction()
+        await around.start()
+        await connection.execute("SET LOCAL session_replication_role = replica")  # no foreign keys of others
+        await connection.execute("ALTER TABLE alerts ENABLE ALWAYS TRIGGER alert_reads_end")
+        await connection.execute("DELETE FROM alerts WHERE id = $1", own)
+        assert await connection.fetchval("SELECT count(*) FROM alert_reads WHERE alert = $1", own) == 0
+        await around.rollback()
     await units.pool.execute("DELETE FROM alert_reads")
 
 

@@ -32,8 +32,11 @@ from telemetry.jt808.session import (
     MAX_REGISTER_PACKAGES,
     MAX_REGISTRATIONS,
     Action,
+    Answered,
     Authenticate,
     Close,
+    Confirmed,
+    PackagesWanted,
     Positions,
     Register,
     Rejected,
@@ -138,7 +141,7 @@ def test_the_edition_is_learnt_from_the_registration() -> None:
     session.on_message(header, body, 0)
     session.authenticated_as(header, 1)
     header, body = message(0x0201, POSITION)
-    (positions,) = session.on_message(header, body, 0)
+    positions, _answered = session.on_message(header, body, 0)
     assert positions == Positions(header, [POSITION], Source.QUERIED, (header,))
 
 
@@ -279,7 +282,7 @@ def test_the_same_phone_with_other_leading_zeros_is_the_same(session: Session) -
 
 def test_heartbeat_logout_and_replies(session: Session) -> None:
     assert results(session.on_message(*message(0x0002), 0)) == [0]
-    assert session.on_message(*message(0x0001, bytes(5)), 0) == []
+    assert session.on_message(*message(0x0001, bytes(5)), 0) == [Confirmed(GeneralReply(0, 0, 0))]
     assert session.on_message(*message(0x0001, bytes(4)), 0) != []
     assert reasons(session.on_message(*message(0x0001, bytes(4)), 0)) == [Reason.BAD_BODY]
     assert results(session.on_message(*message(0x0003), 0)) == [0]
@@ -314,8 +317,36 @@ def test_malformed_bodies(session: Session, identity: int, body: bytes) -> None:
 
 
 def test_a_request_for_packages_that_never_were(session: Session) -> None:
-    actions = session.on_message(*message(0x0005, bytes.fromhex("00010001 0001"), version=Version.V2019), 0)
+    (wanted,) = session.on_message(*message(0x0005, bytes.fromhex("00010001 0001"), version=Version.V2019), 0)
+    assert isinstance(wanted, PackagesWanted)
+    actions = session.nobody_waits(wanted)
     assert (reasons(actions), results(actions)) == ([Reason.BAD_FRAGMENT], [1])
+
+
+def test_answers_are_handed_on_with_what_they_are_to_be_replied_to(session: Session) -> None:
+    header, body = message(0x0104, bytes(3))
+    (answered,) = session.on_message(header, body, 0)
+    assert answered == Answered(header, body, (header,))
+    assert isinstance(answered, Answered)
+    refused = session.nobody_waits(answered)
+    assert (reasons(refused), results(refused)) == ([Reason.UNASKED], [0])
+    place = session.on_message(*message(0x0201, b"\0\7" + POSITION), 0)
+    assert [type(action) for action in place] == [Positions, Answered]
+    assert session.nobody_waits(Confirmed(GeneralReply(0, 0, 0))) == []
+    assert isinstance(place[1], Answered)
+    assert session.nobody_waits(place[1]) == []  # its reply is that of the position
+
+
+def test_a_long_answer_comes_in_packages(session: Session) -> None:
+    parts = build_messages(0x0104, bytes(range(200)), PHONE, 7, max_body=80)
+    found: list[Action] = []
+    for part in parts:
+        parsed = parse_header(part)
+        assert not isinstance(parsed, Rejection)
+        found += session.on_message(*parsed, 0)
+    (answered,) = [action for action in found if isinstance(action, Answered)]
+    assert answered.body == bytes(range(200))
+    assert len(results(found)) + len(answered.answer) == len(parts)
 
 
 # --- positions -----------------------------------------------------------------------------------------------
@@ -345,7 +376,8 @@ def test_a_batch_without_any_good_point_is_bad(session: Session, body: bytes) ->
 
 def test_a_query_reply(session: Session) -> None:
     header, body = message(0x0201, encode_query_reply(9, POSITION))
-    assert session.on_message(header, body, 0) == [Positions(header, [POSITION], Source.QUERIED, (header,))]
+    positions = Positions(header, [POSITION], Source.QUERIED, (header,))
+    assert session.on_message(header, body, 0) == [positions, Answered(header, body, ())]
 
 
 def batch_packages(

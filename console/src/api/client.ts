@@ -105,3 +105,17 @@ export async function ask<T>(answer: Promise<{ data?: T; error?: unknown; respon
   if (!response.ok) throw problemOf(response, error)
   return data as T
 }
+
+/** The same with the ETag of what was answered, which the one who changes it sends back. */
+export async function askTagged<T>(answer: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<{ data: T; tag: string | null }> {
+  const { data, error, response } = await answer
+  if (!response.ok) throw problemOf(response, error)
+  return { data: data as T, tag: response.headers.get('ETag') }
+}
+
+/** Of a record that is written: the one that was seen alone, or none at all (a new one). */
+export const seenHeaders = (tag: string | null): Record<string, string> => (tag === null ? { 'If-None-Match': '*' } : { 'If-Match': tag })
+
+/** Why it was not written: somebody else was first. */
+export const wasFirst = (problem: { status: number; code: string } | null): 'changed' | 'exists' | null =>
+  problem?.status !== 412 ? null : problem.code === 'exists' ? 'exists' : 'changed'

@@ -45,12 +45,22 @@ export default {
     filters: { title: '查询条件', from: '开始日期', to: '结束日期', any: '全部', plate: '车牌', dayHint: '如 3月2日', badDay: '无法识别的日期', badPlate: '无法识别的车牌' },
     map: {
       loading: '正在打开地图…', closer: '放大', farther: '缩小', all: '显示全部', plain: '无底图', simple: '浏览器不支持 WebGL2，以简图显示',
+      own: '本系统底图', ground: '底图', dated: '底图数据 {day}', failed: '部分底图未能取得', shifted: '显示为 GCJ-02（已换算，存储为 WGS-84）', coordinates: '坐标 {datum}，已换算到图上',
+      makeOne: '尚无底图：在服务器上运行 gongche basemap prepare，见 docs/base-map.md', damaged: '底图文件损坏：请重新运行 gongche basemap prepare',
     },
     form: {
       seeFields: '未写入，请更正上面标出的内容。', missing: '必须填写', moment: '无法识别的时间', momentHint: '如 2026-03-02 08:30（北京时间）', yes: '是', once: '仅显示这一次，关闭后无法再查看。', copy: '复制', copied: '已复制',
       copyByHand: '浏览器不允许复制，请选中后手工复制', kept: '我已妥善保存',
     },
     purpose: { text: '您的角色查看此内容须说明用途，用途将记入审计日志。', ask: '请说明查询用途', hint: '如：3月油费核对', show: '查看' },
+    paper: {
+      show: '查看', hide: '收起', save: '下载', apart: '在新标签页打开', close: '收起', making: '正在生成…', frame: '{name}（PDF）', noViewer: '此浏览器不能在页面中显示 PDF，请下载后打开。',
+      picture: '{name}（图片）', noPicture: '图片不能显示，请下载后打开。',
+    },
+    versions: {
+      title: '两份内容', field: '项目', mine: '我的填写', theirs: '现在的内容', take: '按所选合并', theirsAll: '载入最新内容（放弃我的填写）', mineAll: '仍按我的内容保存', empty: '（空）',
+      text: '您打开之后，他人已修改此记录；您的填写尚未保存。请逐项选择，合并后再保存。只有对方改动而您未动的项目，已预选对方的内容。', merged: '已合并，请核对后保存',
+    },
     chart: { table: '数据表', time: '北京时间', empty: '这段时间没有数据' },
     units: { title: '单位', all: '全部单位', search: '查找单位', none: '没有单位' },
     rule: {
@@ -113,12 +123,22 @@ export default {
     filters: { title: 'Filters', from: 'From', to: 'To', any: 'All', plate: 'Plate', dayHint: 'like 3月2日', badDay: 'No day', badPlate: 'No plate' },
     map: {
       loading: 'Opening the map…', closer: 'Closer', farther: 'Farther', all: 'Show all', plain: 'no base map', simple: 'no WebGL2 in this browser: a plain drawing',
+      own: 'Our base map', ground: 'Base map', dated: 'map data of {day}', failed: 'some of the base map could not be had', shifted: 'shown in GCJ-02 (converted; stored as WGS-84)', coordinates: 'coordinates in {datum}, converted for the map',
+      makeOne: 'No base map yet: run gongche basemap prepare on the server, see docs/base-map.md', damaged: 'The base map is damaged: run gongche basemap prepare again',
     },
     form: {
       seeFields: 'Not written: mend what is marked above.', missing: 'Required', moment: 'No time', momentHint: 'like 2026-03-02 08:30 (Beijing)', yes: 'Yes', once: 'Shown this once: it cannot be seen again after closing.', copy: 'Copy', copied: 'Copied',
       copyByHand: 'The browser does not allow it: select it and copy by hand', kept: 'I have kept it',
     },
     purpose: { text: 'Your role has to say what this is read for; it is kept in the audit.', ask: 'What do you read it for?', hint: 'like: fuel costs of March', show: 'Show' },
+    paper: {
+      show: 'Show', hide: 'Hide', save: 'Download', apart: 'Open in a new tab', close: 'Hide', making: 'Being made…', frame: '{name} (PDF)', noViewer: 'This browser shows no PDF in a page: download it, then open it.',
+      picture: '{name} (picture)', noPicture: 'The picture cannot be shown: download it, then open it.',
+    },
+    versions: {
+      title: 'Two versions', field: 'Field', mine: 'Mine', theirs: 'As it is now', take: 'Merge as chosen', theirsAll: 'Load what is new (drop mine)', mineAll: 'Save mine all the same', empty: '(empty)',
+      text: 'Somebody else has changed this record since you opened it; yours is not saved. Choose for each field, merge, then save. What only the other one has changed is chosen already.', merged: 'Merged: look at it, then save',
+    },
     chart: { table: 'Table', time: 'Beijing time', empty: 'Nothing is known of this time' },
     units: { title: 'Units', all: 'All units', search: 'Find a unit', none: 'No units' },
     rule: {

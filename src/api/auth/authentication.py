@@ -26,7 +26,7 @@ from office.identity.sessions import Session
 from office.identity.subject import Subject
 from office.identity.tokens import find_token, note_used
 from runtime.connection import Connection
-from runtime.postgres import DATABASE_ERRORS, renew_read_only
+from runtime.postgres import DATABASE_ERRORS, only_read, renew_read_only
 
 #: Sent with what a page asks by itself while nobody is at the desk.
 BACKGROUND: Final = "x-background"
@@ -97,10 +97,12 @@ async def _by_token(request: Request, secret: str) -> Subject:
     async with state.pool.acquire(timeout=5) as connection:
         if secret.startswith(TOKEN_PREFIX):
             client = await find_client_token(connection, secret)
+            only_read(connection)
             if client is None:
                 raise LookupError("access token")
             return client
         token = await find_token(connection, secret)
+        only_read(connection)
     if token is None or not token.alive(utc_now()):
         raise LookupError("token")
     state.use_notes.used(note_used, token.id)
@@ -118,6 +120,7 @@ async def session_of(request: Request, *, counts_as_use: bool = True) -> Session
     desk: Desk = request.app.state.desk
     async with request.app.state.pool.acquire(timeout=5) as connection:
         session = await sessions.find(connection, secret, desk.idle)
+        only_read(connection)
     if session is None:
         raise Problem(
             401,

@@ -36,6 +36,10 @@ PERMISSIONS: Final[dict[str, str]] = {
     "exchange:read": "读取汇聚数据 / read what other instances handed in, and how the exchange stands",
     "users:manage": "管理用户 / users, their roles, machines",
     "audit:read": "读取审计 / read who did and who read what",
+    "commands:read": "查看下发指令 / read commands to terminals and what came of them",
+    "commands:send": "下发文本和查询 / send texts to drivers, ask terminals; call back what waits",
+    "commands:configure": "设置终端参数 / set parameters of terminals",
+    "commands:control": "控制车辆（两人办理） / lock, cut, restart: one person asks, another agrees",
     "secret:read": "知悉涉密车辆 / see secret vehicles: plate, person, place, track",
     "secret:change": "标记和解除涉密 / mark a vehicle secret; two people lift the mark",
 }
@@ -95,6 +99,10 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "assessments:manage",
             "exchange:read",
             "secret:change",
+            "commands:read",
+            "commands:send",
+            "commands:configure",
+            "commands:control",
         }
     ),
     Role.OFFICE_HEAD: frozenset(
@@ -111,6 +119,9 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "assessments:decide",
             "exchange:read",
             "secret:change",
+            "commands:read",
+            "commands:send",
+            "commands:control",
         }
     ),
     Role.UNIT_ADMINISTRATOR: frozenset(
@@ -125,6 +136,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "assessments:dispute",
             "secret:read",
             "secret:change",
+            "commands:read",
+            "commands:send",
         }
     ),
     Role.UNIT_HEAD: frozenset(
@@ -139,10 +152,13 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "assessments:dispute",
             "secret:read",
             "secret:change",
+            "commands:read",
         }
     ),
     Role.APPROVER: frozenset({"registry:read", "secret:read"}),
-    Role.DISPATCHER: frozenset({"registry:read", "tracks:read", "secret:read"}),
+    Role.DISPATCHER: frozenset(
+        {"registry:read", "tracks:read", "secret:read", "commands:read", "commands:send"}
+    ),
     Role.DRIVER: frozenset(),
     Role.APPLICANT: frozenset(),
     Role.CONTRACTOR: frozenset({"registry:read"}),
@@ -156,6 +172,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "subscriptions:manage",
             "assessments:read",
             "exchange:read",
+            "commands:read",
         }
     ),
     Role.FINANCE: frozenset({"registry:read"}),

@@ -28,6 +28,8 @@ SCOPES: Final[dict[str, str]] = {
         "ops:read",
         "subscriptions:manage",
         "dispositions:write",
+        "commands:read",
+        "commands:send",
         "secret:read",
     )
 }

@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import cast
 
+from simulation.terminal.answers import answers, new_device
 from simulation.terminal.statistics import FleetStats
 from telemetry.jt808.ids import MessageId
 from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.scalar import messages as m
 from telemetry.jt808.scalar.framing import MAX_BODY, FrameReader, encode_frame
-from telemetry.jt808.scalar.header import build_message, parse_header
+from telemetry.jt808.scalar.header import Header, build_message, parse_header
 from telemetry.jt808.scalar.report import BATCH_BLIND_ZONE, encode_batch
 
 RESENDS = 3
@@ -108,9 +109,30 @@ class Terminal:
     """One terminal. Made by ``Fleet.add``; use ``offer``, ``go_offline``, ``go_online`` and ``waiting``."""
 
     __slots__ = (
-        "_address", "_again", "_blind", "_code", "_control", "_deadline", "_failures", "_link", "_loop", "_online",
-        "_queue", "_serial", "_stats", "_timing", "_unconfirmed", "_window", "last_sent_at", "phone", "registration",
-        "retry_at", "state", "version",
+        "_address",
+        "_again",
+        "_blind",
+        "_code",
+        "_control",
+        "_deadline",
+        "_failures",
+        "_link",
+        "_loop",
+        "_newest",
+        "_online",
+        "_queue",
+        "_serial",
+        "_stats",
+        "_timing",
+        "_unconfirmed",
+        "_window",
+        "device",
+        "last_sent_at",
+        "phone",
+        "registration",
+        "retry_at",
+        "state",
+        "version",
     )  # fmt: skip
 
     def __init__(
@@ -127,6 +149,7 @@ class Terminal:
         self.phone = phone
         self.registration = registration
         self.version = registration.version
+        self.device = new_device(registration.version, registration.device_id)
         self.state = State.WAITING
         self.retry_at = 0.0
         self.last_sent_at = 0.0
@@ -136,6 +159,7 @@ class Terminal:
         self._timing = timing
         self._loop = loop
         self._queue: deque[bytes] = deque()
+        self._newest: bytes | None = None  # the position that was offered last
         self._blind = 0  # so many at the head of the queue are older than this connection
         self._again = 0  # so many at the head of the queue were sent before
         self._unconfirmed: dict[int, _Unconfirmed] = {}
@@ -153,6 +177,8 @@ class Terminal:
         """Take 0x0200 bodies, oldest first. They are sent now, or as blind-zone batches when there is a connection."""
         before = len(self._queue)
         self._queue.extend(bodies)
+        if len(self._queue) > before:
+            self._newest = self._queue[-1]
         self._stats.offered += len(self._queue) - before
         if self.state is State.RUNNING:
             self._pump()
@@ -241,7 +267,7 @@ class Terminal:
                 self._stats.bad_frames += 1
                 continue
             header, body = parsed
-            self._take(header.id, header.serial, body)
+            self._take(header, body)
             if link is not self._link:  # that message made us hang up
                 return
         if self.state is State.RUNNING and self._queue:
@@ -264,7 +290,8 @@ class Terminal:
 
     # --- the protocol ---------------------------------------------------------------------------------------------
 
-    def _take(self, message_id: int, serial: int, body: bytes) -> None:
+    def _take(self, header: Header, body: bytes) -> None:
+        message_id = header.id
         if message_id == MessageId.PLATFORM_GENERAL_REPLY:
             reply = m.decode_general_reply(body)
             if isinstance(reply, Rejection):
@@ -278,11 +305,8 @@ class Terminal:
             elif registered.serial == self._control:
                 self._registered(registered)
         elif message_id not in _SILENT and self.state is State.RUNNING:
-            # A text, parameters, a query: this terminal can do none of it and says so (result 3).
-            self._send(
-                MessageId.TERMINAL_GENERAL_REPLY,
-                m.encode_general_reply(m.GeneralReply(serial, message_id, 3)),
-            )
+            for answer_id, answer in answers(self.device, header, body, self._newest):
+                self._send(answer_id, answer)
 
     def _register(self) -> None:
         self.state = State.REGISTERING

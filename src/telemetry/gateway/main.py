@@ -5,19 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import socket
 from collections.abc import Callable
 from typing import Any
 
+from runtime.bell import Bell
 from runtime.errors import ConfigurationError
 from runtime.migrations import check_schema
 from runtime.postgres import create_pool
 from runtime.probes import serve_probes
 from runtime.settings import Settings
+from telemetry.commands.delivering import permitted
+from telemetry.commands.thread import CHANNEL
 from telemetry.gateway import metrics
+from telemetry.gateway.command_bodies import Encoding
+from telemetry.gateway.downlink import Downlink
 from telemetry.gateway.entrances.certificates import Certificates
 from telemetry.gateway.entrances.origins import Origins, networks
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.tcp import Gateway
+from telemetry.jt808.outstanding import Patience
 from telemetry.log import open_writer
 from telemetry.terminals.directory import TerminalDirectory
 
@@ -36,6 +43,18 @@ def _limits(settings: Settings, connections: int) -> Limits:
         auth_timeout_s=settings.auth_timeout_s,
         frame_timeout_s=settings.frame_timeout_s,
         memory_budget_bytes=settings.memory_budget_mb << 20,
+    )
+
+
+def _downlink(settings: Settings, pool: Any, bell: Bell) -> Downlink:
+    """Commands to terminals, as the settings permit them."""
+    return Downlink(
+        pool,
+        bell,
+        patience=Patience(settings.command_reply_s, settings.command_resends, settings.command_answer_s),
+        permitted=permitted(control=settings.command_control, cut=settings.command_cut_words is not None),
+        encoding=Encoding(settings.command_cut_words),
+        host=f"{socket.gethostname()}:{settings.tcp_port}",
     )
 
 
@@ -122,6 +141,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None
     connections = _raise_file_limit(settings.max_connections, _files_each(settings))
     pool = await create_pool(settings.database_url, min_size=1, max_size=4)
     log = open_writer(settings)
+    listens: asyncio.Task[None] | None = None
     try:
         await log.start()
         await check_schema(pool)
@@ -129,7 +149,9 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None
         await directory.load()
         limits = _limits(settings, connections)
         metrics.BUDGET_LIMIT.set(limits.memory_budget_bytes)
-        gateway = Gateway(directory, log, limits, _origins(settings))
+        bell = Bell(settings.database_url, CHANNEL)
+        listens = asyncio.create_task(bell.run(), name="listens for commands")
+        gateway = Gateway(directory, log, limits, _origins(settings), _downlink(settings, pool, bell))
         port = gateway.listen(settings.tcp_host, settings.tcp_port)
         await _other_entrances(gateway, settings, port)
 
@@ -144,5 +166,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None
         finally:
             await probes.close()
     finally:
+        if listens is not None:
+            listens.cancel()
         await log.close()
         pool.terminate()

@@ -77,3 +77,23 @@ BUDGET_LIMIT = Gauge(
 PAUSES = Counter(
     "gongche_gateway_pauses_total", "Times reading paused because the memory budget was used up."
 )
+COMMANDS = Counter(
+    "gongche_gateway_commands_total", "Steps of commands to terminals, by kind and step.", ["kind", "step"]
+)
+COMMAND_ANSWERS_IGNORED = Counter(
+    "gongche_gateway_command_answers_ignored_total",
+    "What terminals said of commands and that counted nothing: unasked (nothing like it was sent), again (it is being stored),"
+    " late (the command has ended or is with another gateway).",
+    ["why"],
+)
+COMMANDS_UNDER_WAY = Gauge(
+    "gongche_gateway_commands_under_way", "Commands that this gateway has sent and waits to hear of."
+)
+COMMANDS_OLDEST = Gauge(
+    "gongche_gateway_commands_oldest_seconds",
+    "For how long the oldest command has waited whose terminal is connected, to whichever gateway; 0 = none waits.",
+)
+COMMAND_FAULTS = Counter(
+    "gongche_gateway_command_faults_total",
+    "Commands and answers on which the program failed; the others went on.",
+)

@@ -12,6 +12,7 @@ from runtime.errors import UnavailableError
 from runtime.faults import of_one_fact
 from telemetry.gateway import metrics
 from telemetry.gateway.connection import Connection, ConnectionTable
+from telemetry.gateway.downlink import Downlink
 from telemetry.gateway.limits import Rates
 from telemetry.gateway.sockets import Sockets
 from telemetry.jt808.rejection import Reason, Rejection
@@ -35,6 +36,7 @@ class Registrar:
 
     A code that memory does not know may have been issued by another gateway, so its connection waits for the next look
     at the registry (``follow``): one authentication a connection, and one look for all that asked before it began.
+    ``downlink`` is told who comes and goes.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class Registrar:
         sockets: Sockets,
         table: ConnectionTable,
         reject: Callable[[Connection, Rejection], None],
+        downlink: Downlink | None = None,
     ) -> None:
+        self._downlink = downlink
         self._directory = directory
         self._sockets = sockets
         self._table = table
@@ -142,6 +146,8 @@ class Registrar:
             self._table.clear(connection.slot)
             if self._by_terminal.get(terminal) is connection:
                 del self._by_terminal[terminal]
+            if self._downlink is not None:
+                self._downlink.left(connection, terminal)
             metrics.AUTHENTICATED.set(len(self._by_terminal))
 
     def _admit(self, connection: Connection, action: Authenticate, terminal: int) -> None:
@@ -158,4 +164,6 @@ class Registrar:
         self._by_terminal[terminal] = connection
         self._table.authenticate(connection.slot, action.header.phone, terminal)
         self._sockets.send(connection, connection.session.authenticated_as(action.header, terminal))
+        if self._downlink is not None and not connection.closed:
+            self._downlink.joined(connection, terminal, action.header)
         metrics.AUTHENTICATED.set(len(self._by_terminal))

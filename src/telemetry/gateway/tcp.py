@@ -23,6 +23,7 @@ from runtime.faults import of_one_fact
 from telemetry.gateway import metrics, position_frames
 from telemetry.gateway.batcher import CLOSED_BYTES, Batcher, RejectNote
 from telemetry.gateway.connection import Connection, ConnectionTable
+from telemetry.gateway.downlink import Downlink
 from telemetry.gateway.entrances.certificates import Certificates
 from telemetry.gateway.entrances.handed_over import HandedOver
 from telemetry.gateway.entrances.origins import Origins
@@ -39,8 +40,11 @@ from telemetry.jt808.scalar.header import is_hex, parse_header
 from telemetry.jt808.scalar.replies import time_reply
 from telemetry.jt808.session import (
     Action,
+    Answered,
     Authenticate,
     Close,
+    Confirmed,
+    PackagesWanted,
     Positions,
     Register,
     Rejected,
@@ -71,8 +75,15 @@ class Gateway:
     """Serves terminals until ``drain``. One object per process and event loop."""
 
     def __init__(
-        self, directory: TerminalDirectory, log: LogWriter, limits: Limits, origins: Origins | None = None
+        self,
+        directory: TerminalDirectory,
+        log: LogWriter,
+        limits: Limits,
+        origins: Origins | None = None,
+        downlink: Downlink | None = None,
     ) -> None:
+        """``downlink``: commands to terminals; without one none is sent."""
+        self._downlink = downlink
         self._limits = limits
         self._table = ConnectionTable()
         self._sockets = Sockets(limits, self._table, self._on_close, origins)
@@ -93,7 +104,11 @@ class Gateway:
         self._batcher.task.add_done_callback(self._look_after)
         self._handed_over = HandedOver(self._sockets, self._clock)
         self._udp: list[UdpEntrance] = []
-        self._registrar = Registrar(directory, self._sockets, self._table, self._reject)
+        self._registrar = Registrar(directory, self._sockets, self._table, self._reject, downlink)
+        if downlink is not None:
+            downlink.attach(
+                self._sockets.send, lambda connection, actions: self._act(connection, actions, 0), self._clock
+            )
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -130,6 +145,8 @@ class Gateway:
             self._listen_to_sockets(True)
             self._spawn(self._sweep()).add_done_callback(self._look_after)
             self._spawn(self._registrar.follow()).add_done_callback(self._look_after)
+            if self._downlink is not None:
+                self._spawn(self._downlink.run()).add_done_callback(self._look_after)
 
     async def drain(self, timeout_s: float) -> int:
         """Stop reading, confirm what was read (at most ``timeout_s``), close everything.
@@ -147,6 +164,8 @@ class Gateway:
         for udp in self._udp:
             udp.close()
         await self._handed_over.close(_LAST_REPLIES_S)
+        if self._downlink is not None:
+            await self._downlink.close()
         return lost
 
     def _spawn(self, coroutine: Any) -> asyncio.Task[None]:
@@ -373,6 +392,14 @@ class Gateway:
                     self._spawn(self._registrar.register(connection, action))
                 case Authenticate():
                     self._registrar.authenticate(connection, action)
+                case Confirmed() | Answered() | PackagesWanted():
+                    downlink = self._downlink
+                    to_do = (
+                        connection.session.nobody_waits(action)
+                        if downlink is None
+                        else downlink.heard(connection, action)
+                    )
+                    self._act(connection, to_do, now)
                 case Rejected(rejection):
                     self._reject(connection, rejection)
                 case Close(reason):

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     REASSEMBLY_LIMIT = "reassembly_limit"
     BAD_FRAGMENT = "bad_fragment"  # impossible or contradicting package numbers
     RATE = "rate"
+    UNASKED = "unasked"  # an answer to nothing that was asked
     FAULT = "fault"  # the program itself failed on it
 
 

@@ -14,11 +14,15 @@ from telemetry.jt808.ids import POSITION_IDS, MessageId
 from telemetry.jt808.rejection import Reason, Rejection
 from telemetry.jt808.scalar import messages, report
 from telemetry.jt808.scalar.header import Header, Version
-from telemetry.jt808.scalar.messages import Authentication, Registration
+from telemetry.jt808.scalar.messages import Authentication, GeneralReply, Registration, RetransmitRequest
 from telemetry.jt808.scalar.reassembly import PART_BYTES, Pending, Reassembler
 from telemetry.jt808.scalar.replies import Result, general_reply, registration_reply, retransmit_request
 from telemetry.positions import Source
 
+#: Messages in which a terminal answers what it was asked, and that are no positions.
+_ANSWERS = frozenset(
+    {MessageId.PARAMETERS_REPLY, MessageId.ATTRIBUTES_REPLY, MessageId.VEHICLE_CONTROL_REPLY}
+)
 #: Authentications that one connection may ask for without success; one more closes it, so that codes cannot be tried out.
 #: They count when they are asked for: the answer may take its time.
 MAX_FAILED_AUTHENTICATIONS = 5
@@ -77,6 +81,33 @@ class Positions:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The terminal confirms, or refuses, a message of the platform (0x0001)."""
+
+    reply: GeneralReply
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The terminal answers what it was asked: ``body`` is the message with the id of ``header``. Answer every header of ``answer``
+    with result 0 when it is durable; () = a position, which has its own reply."""
+
+    header: Header
+    body: bytes
+    answer: tuple[Header, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PackagesWanted:
+    """The terminal asks for packages of a longer message again (0x0005). Write them; where there are none, refuse ``header``
+    (``session.no_such_packages``)."""
+
+    header: Header
+    body: bytes
+    request: RetransmitRequest
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """Count and keep a rejection."""
 
@@ -90,7 +121,9 @@ class Close:
     reason: str
 
 
-Action = Send | Register | Authenticate | TellTime | Positions | Rejected | Close
+#: What a terminal says about what the platform sent.
+OfCommand = Confirmed | Answered | PackagesWanted
+Action = Send | Register | Authenticate | TellTime | Positions | OfCommand | Rejected | Close
 
 
 class Session:
@@ -211,11 +244,13 @@ class Session:
         match header.id:
             case MessageId.LOCATION | MessageId.LOCATION_BATCH | MessageId.LOCATION_QUERY_REPLY:
                 return self._positions(header, body, answer)
+            case MessageId.PARAMETERS_REPLY | MessageId.ATTRIBUTES_REPLY | MessageId.VEHICLE_CONTROL_REPLY:
+                return [Answered(header, body, answer)]
             case MessageId.HEARTBEAT:
                 return [Send(self.reply(header, Result.OK))]
             case MessageId.TERMINAL_GENERAL_REPLY:
                 reply = messages.decode_general_reply(body)
-                return [Rejected(reply)] if isinstance(reply, Rejection) else []
+                return [Rejected(reply) if isinstance(reply, Rejection) else Confirmed(reply)]
             case MessageId.REGISTER:
                 self._registrations += 1
                 if self._registrations > MAX_REGISTRATIONS:
@@ -250,12 +285,31 @@ class Session:
                 request = messages.decode_retransmit_request(body, self.version)
                 if isinstance(request, Rejection):
                     return self._bad(header, request)
-                # Nothing this platform sends is ever sub-packaged, so there is nothing to send again.
-                detail = f"asks for packages of {request.first_serial}, which had none"
-                return self._refuse(header, body, Result.FAILED, Reason.BAD_FRAGMENT, detail)
+                return [PackagesWanted(header, body, request)]
             case _:
                 detail = f"message {header.id:#06x}"
                 return self._refuse(header, body, Result.UNSUPPORTED, Reason.UNSUPPORTED, detail)
+
+    def nobody_waits(self, action: OfCommand) -> list[Action]:
+        """Nothing was sent that ``action`` could be about."""
+        match action:
+            case Answered() if action.answer:
+                return self.unasked(action)
+            case PackagesWanted():
+                return self.no_such_packages(action)
+            case _:
+                return []
+
+    def no_such_packages(self, wanted: PackagesWanted) -> list[Action]:
+        """What the terminal asks for is not there: it was never in packages, or is over."""
+        detail = f"asks for packages of {wanted.request.first_serial}, which had none"
+        return self._refuse(wanted.header, wanted.body, Result.FAILED, Reason.BAD_FRAGMENT, detail)
+
+    def unasked(self, answered: Answered) -> list[Action]:
+        """Nobody asked for this answer: it is kept with what was refused, and replied to so that it does not come again."""
+        detail = f"answer {answered.header.id:#06x} to nothing that waits for it"
+        rejected: list[Action] = [Rejected(Rejection(Reason.UNASKED, detail, answered.body))]
+        return [*rejected, *(Send(self.reply(one, Result.OK)) for one in answered.answer)]
 
     def _supersede(self) -> list[Action]:
         """An authentication that still waits is never decided: only the newest counts. No reply to it: the terminal
@@ -303,6 +357,8 @@ class Session:
             actions.append(Rejected(Rejection(Reason.BODY_TOO_SHORT, detail, body, short)))
         if good:
             actions.append(Positions(header, good, source, answer))
+            if header.id == MessageId.LOCATION_QUERY_REPLY:
+                actions.append(Answered(header, body, ()))
         else:
             actions.extend(Send(self.reply(one_header, Result.BAD_MESSAGE)) for one_header in answer)
         return actions
@@ -316,7 +372,8 @@ class Session:
             and len(body) <= MAX_REGISTER_PACKAGE
             and self.reassembler.bytes_held <= MAX_REGISTER_PACKAGES * (MAX_REGISTER_PACKAGE + PART_BYTES)
         )
-        if header.id not in POSITION_IDS and not small:  # nothing else is worth memory
+        answers = self.authenticated and header.id in _ANSWERS
+        if header.id not in POSITION_IDS and not answers and not small:  # nothing else is worth memory
             detail = f"package {header.index} of {header.total} of {header.id:#06x}"
             return self._refuse(header, body, Result.UNSUPPORTED, Reason.UNSUPPORTED, detail)
         taken = self.reassembler.add(header, body, now)

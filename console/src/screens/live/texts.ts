@@ -8,6 +8,11 @@ export default {
     follow: '跟随', unfollow: '取消跟随', closer: '定位', track: '今日轨迹', alerts: '今日预警', close: '关闭', notIn: '此车辆不在可见范围内，或尚无位置', noNews: '尚无位置',
     coordinates: '坐标（WGS-84）', direction: '方向', heard: '定位（北京时间）', category: '车型', energy: '动力', naming: '车辆名单正在更新…', acc: 'ACC', on: '开', off: '关', unknown: '不详',
     kmh: '{value} km/h', points: '北,东北,东,东南,南,西南,西,西北', petrol: '汽油', diesel: '柴油', electric: '纯电', hybrid: '混合动力', gas: '燃气', before: '{age}', position: '车辆情况',
+    write: '发消息', writeTo: '发消息给 {plate} 的驾驶员', message: '内容', messageHint: '终端显示并播读；最多 512 个汉字，不能用表情符号', why: '事由', whyHint: '至少 5 个字，与您的姓名一起留存', send: '下发',
+    askPosition: '查询位置', askOf: '查询 {plate} 的当前位置', askNote: '终端在线时立即下发；收到的位置计入轨迹。', queuedNow: '已提交，终端在线即下发', commands: '最近 {count} 条指令',
+    kind_location: '查询位置', kind_tracking: '临时跟踪', kind_query_parameters: '查询参数', kind_query_attributes: '查询终端属性', kind_set_parameters: '设置参数', kind_reset: '终端复位', kind_lock: '车门控制', kind_cut: '断油断电控制', kind_text: '文本',
+    command_proposed: '待另一人同意', command_queued: '等待终端', command_sent: '已下发', command_delivered: '终端已确认', command_answered: '已回答', command_failed: '失败', command_expired: '已过期', command_cancelled: '已撤回',
+    failure_refused: '终端拒绝', failure_not_understood: '终端不识别', failure_unsupported: '终端不支持', failure_no_reply: '终端未应答', failure_no_answer: '终端未回答', failure_outcome_unknown: '结果不明，未重发', failure_terminal_moved: '终端已换车', failure_switched_off: '已停用', failure_cannot_encode: '终端协议不支持',
   },
   en: {
     title: 'Live map', map: 'Map of the vehicles; the list beside it says the same', list: 'Vehicles', plate: 'Plate', state: 'State', speed: 'Speed', fix: 'Fix', unit: 'Unit',
@@ -18,5 +23,10 @@ export default {
     follow: 'Follow', unfollow: 'Stop following', closer: 'Go there', track: 'Track of today', alerts: 'Alerts of today', close: 'Close', notIn: 'This vehicle is not among those you see, or has no position yet', noNews: 'no position yet',
     coordinates: 'Coordinates (WGS-84)', direction: 'Direction', heard: 'Fix (Beijing time)', category: 'Kind', energy: 'Energy', naming: 'The list of vehicles is being renewed…', acc: 'Ignition', on: 'on', off: 'off', unknown: 'not known',
     kmh: '{value} km/h', points: 'N,NE,E,SE,S,SW,W,NW', petrol: 'petrol', diesel: 'diesel', electric: 'electric', hybrid: 'hybrid', gas: 'gas', before: '{age}', position: 'Vehicle',
+    write: 'Message', writeTo: 'Message to the driver of {plate}', message: 'Text', messageHint: 'Shown and read aloud by the terminal; at most 1,024 bytes of GBK, no emoji', why: 'Reason', whyHint: 'At least 5 characters; kept with your name', send: 'Send',
+    askPosition: 'Ask for position', askOf: 'Ask {plate} for its position', askNote: 'Sent at once where the terminal is connected; the position becomes part of the track.', queuedNow: 'Accepted; sent as soon as the terminal is connected', commands: 'The newest {count} commands',
+    kind_location: 'Position', kind_tracking: 'Tracking', kind_query_parameters: 'Parameters', kind_query_attributes: 'Device', kind_set_parameters: 'Set parameters', kind_reset: 'Restart', kind_lock: 'Doors', kind_cut: 'Fuel and power', kind_text: 'Text',
+    command_proposed: 'Waits for a second person', command_queued: 'Waits for the terminal', command_sent: 'Sent', command_delivered: 'Confirmed', command_answered: 'Answered', command_failed: 'Failed', command_expired: 'Expired', command_cancelled: 'Called back',
+    failure_refused: 'Refused', failure_not_understood: 'Not understood', failure_unsupported: 'Not supported', failure_no_reply: 'No reply', failure_no_answer: 'No answer', failure_outcome_unknown: 'Outcome unknown, not repeated', failure_terminal_moved: 'Terminal is in another car', failure_switched_off: 'Switched off', failure_cannot_encode: 'Not in its protocol',
   },
 }

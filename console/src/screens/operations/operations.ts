@@ -58,3 +58,13 @@ export function nameIn(found: Series, english: boolean): (column: string) => str
   const names = new Map(found.figures.map((figure) => [figure.name, english ? figure.en : figure.zh]))
   return (column) => names.get(column) ?? column
 }
+
+/** An address that a link may lead to; null: none, or one that is no address of the web. */
+export function webAddress(text: string | null | undefined): string | null {
+  try {
+    const found = new URL(text ?? '')
+    return found.protocol === 'https:' || found.protocol === 'http:' ? found.href : null
+  } catch {
+    return null
+  }
+}

@@ -111,12 +111,6 @@ export function bodyOf(
   return { body, wrong }
 }
 
-/** Fields that somebody else has changed since: of what the form shows and of what it carries along. */
-export function changedMeanwhile(kind: KindTable, before: Record<string, unknown>, now: Record<string, unknown>): string[] {
-  const names = [...entered(kind).map((field) => field.name), ...(kind.carried ?? []), ...kind.fields.filter((one) => one.name === 'version').map((one) => one.name)]
-  return [...new Set(names)].filter((name) => JSON.stringify(before[name] ?? null) !== JSON.stringify(now[name] ?? null))
-}
-
 /** The errors of a refusal by field: the first part of a pointer, and what follows it. */
 export function byField(errors: readonly { pointer?: string | null; message: string }[]): Record<string, { rest: string; message: string }[]> {
   const found: Record<string, { rest: string; message: string }[]> = {}

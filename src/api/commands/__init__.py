@@ -1,0 +1,1 @@
+"""/v1/commands: what is sent to terminals."""
