@@ -192,7 +192,7 @@ async def test_whole_life(visit: Visit, world: World, people: None) -> None:
     )
     await expect(unit.get_by_text("没有这份督办单")).to_be_visible()  # not yet the unit's to see
     await expect(signer.get_by_text("没有符合条件的记录")).to_be_visible()
-    assert await signer.get_by_role("button", name="拟稿").count() == 0
+    assert await signer.get_by_role("button", name="拟稿", exact=True).count() == 0
     await take(head, "issue")
     await send(head, sure=True)
     await state(head, "已下达")
