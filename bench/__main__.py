@@ -15,6 +15,7 @@ NAMES = {
     "endtoend": "positions per second stored and judged, everything on this machine, over each log",
     "latency": "reply, and position to alert in the feed, at 5,000 positions/s",
     "office": "pages, lists, tracks, the stream at a million alerts and 300,000 cases, beside 5,000 positions/s",
+    "console": "in a browser: the list at a million alerts, 10,000 fixes, a day at 60x, 29,000 vehicles that move",
     "lists": "every filter and every order of the list of alerts at a million alerts, by three readers, nothing beside",
     "live": "the live map of 29,000 vehicles: CPU of the API and bytes of each of 50 viewers",
     "recompute": "position to alert in the feed while 30 days of 29,000 vehicles are computed again",

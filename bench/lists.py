@@ -27,8 +27,8 @@ from runtime.settings import Settings
 
 _FLEET: Final = Fleet(RATE, fences=100, ordered=0, outside=0)
 #: Each question is asked so often; the first times the database learns where the pages are.
-_ASKED: Final = 20
-_WARM: Final = 2
+_ASKED: Final = 10
+_WARM: Final = 1
 _LIMIT: Final = 200  # as the console does
 _MOST_MS: Final = 200
 #: So many of the newest alerts each reader has read: a page of what is unread passes over them.

@@ -101,10 +101,29 @@ CREATE FUNCTION audit_changes() RETURNS trigger
     AS $_$
 DECLARE
     actor jsonb := NULLIF(current_setting('gongche.actor', true), '')::jsonb;
+    id_field text;
+    organisation_field text;
+    vehicle_field text;
     pairs text;
 BEGIN
     IF actor IS NULL THEN
         RETURN NULL;
+    END IF;
+    IF TG_OP = 'INSERT' AND COALESCE(TG_ARGV[5], 'NULL::jsonb') = 'NULL::jsonb' THEN
+        id_field := audit_field(TG_ARGV[2]);
+        organisation_field := audit_field(TG_ARGV[3]);
+        vehicle_field := audit_field(TG_ARGV[4]);
+        IF id_field IS NOT NULL AND organisation_field IS NOT NULL AND vehicle_field IS NOT NULL THEN
+            INSERT INTO audit (who_kind, who_id, who_name, roles, delegated_by, address, forwarded_for, agent, operation, purpose,
+                action, subject_kind, subject_id, organisation, vehicle, before, after)
+            SELECT actor ->> 'kind', actor ->> 'id', COALESCE(actor ->> 'name', ''), COALESCE(actor ->> 'roles', ''),
+                actor ->> 'delegated_by', COALESCE(actor ->> 'address', ''), actor ->> 'forwarded_for', COALESCE(actor ->> 'agent', ''),
+                actor ->> 'operation', actor ->> 'purpose', 'write', TG_ARGV[0], p.r ->> id_field, p.r ->> organisation_field,
+                p.r ->> vehicle_field, NULL, d.part
+              FROM (SELECT to_jsonb(n) AS r FROM new_rows n) AS p CROSS JOIN LATERAL (SELECT audit_part(p.r, NULL) AS part OFFSET 0) AS d
+             WHERE d.part IS NOT NULL;
+            RETURN NULL;
+        END IF;
     END IF;
     pairs := CASE TG_OP
         WHEN 'INSERT' THEN format('SELECT (%s) AS o, to_jsonb(n) AS n FROM new_rows n', COALESCE(TG_ARGV[5], 'NULL::jsonb'))
@@ -121,6 +140,12 @@ BEGIN
         TG_ARGV[2], TG_ARGV[3], TG_ARGV[4], pairs) USING actor, TG_ARGV[0];
     RETURN NULL;
 END $_$;
+
+CREATE FUNCTION audit_field(expression text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+    SELECT CASE WHEN expression = 'NULL::text' THEN '' ELSE substring(expression FROM '^r ->> ''(\w+)''$') END
+$_$;
 
 CREATE FUNCTION audit_hidden(kind text, id text, vehicle text, content text, ids text[], plates text[], cards text[], pattern text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -161,15 +186,16 @@ BEGIN
 END $$;
 
 CREATE FUNCTION audit_part(content jsonb, than jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE
+    LANGUAGE plpgsql IMMUTABLE
     AS $$
-    SELECT jsonb_object_agg(key, CASE WHEN length(value::text) <= 500 THEN value ELSE jsonb_build_object(
-               'length', length(value::text), 'sha256', encode(sha256(convert_to(value::text, 'UTF8')), 'hex')) END)
-      FROM jsonb_each(content)
-     WHERE key NOT IN ('created_at', 'updated_at', 'received_at', 'is_newest', 'is_current', 'home', 'sha256', 'code_sha256',
+BEGIN
+    RETURN (SELECT jsonb_object_agg(e.key, CASE WHEN length(e.value::text) <= 500 THEN e.value ELSE jsonb_build_object(
+               'length', length(e.value::text), 'sha256', encode(sha256(convert_to(e.value::text, 'UTF8')), 'hex')) END)
+      FROM jsonb_each(content) e
+     WHERE e.key NOT IN ('created_at', 'updated_at', 'received_at', 'is_newest', 'is_current', 'home', 'sha256', 'code_sha256',
            'previous_sha256', 'password_hash', 'totp_secret', 'totp_step', 'last_used_at')
-       AND (than IS NULL OR value IS DISTINCT FROM than -> key)
-$$;
+       AND (than IS NULL OR e.value IS DISTINCT FROM than -> e.key));
+END $$;
 
 CREATE FUNCTION audit_stands() RETURNS trigger
     LANGUAGE plpgsql
@@ -262,6 +288,12 @@ BEGIN
      WHERE n.disposed_on IS NULL AND (o.disposed_on IS NOT NULL OR n.plate <> o.plate);
     RETURN NULL;
 END $$;
+
+CREATE FUNCTION changed_field(expression text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+    SELECT CASE WHEN COALESCE(expression, '') = '' THEN '' ELSE substring(expression FROM '^r\.(\w+)$') END
+$_$;
 
 CREATE FUNCTION cleared_table(place regclass) RETURNS void
     LANGUAGE plpgsql
@@ -420,15 +452,24 @@ BEGIN
          WHERE m.since < m.until;
 END $$;
 
+CREATE FUNCTION end_alert_reads() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    DELETE FROM alert_reads r USING old_rows o WHERE r.alert = o.id;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION everywhere_role() RETURNS text
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT CASE WHEN to_regrole('gongche_cleared') IS NOT NULL AND cardinality(hidden_nos()) = 0 AND EXISTS (SELECT FROM pg_roles r
+BEGIN
+    RETURN CASE WHEN to_regrole('gongche_cleared') IS NOT NULL AND cardinality(hidden_nos()) = 0 AND EXISTS (SELECT FROM pg_roles r
         WHERE r.rolname = 'gongche_cleared' AND pg_has_role(session_user, r.oid,
             CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END))
-        THEN 'gongche_cleared' ELSE 'gongche_everywhere' END
-$$;
+        THEN 'gongche_cleared' ELSE 'gongche_everywhere' END;
+END $$;
 
 CREATE FUNCTION exchange_claim(wanted text, through text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -553,11 +594,15 @@ BEGIN
 END $$;
 
 CREATE FUNCTION hidden_ids() RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT COALESCE(array_agg(v.id), '{}') FROM vehicles v WHERE v.no = ANY (hidden_nos())
-$$;
+DECLARE
+    nos integer[] := hidden_nos();
+BEGIN
+    IF cardinality(nos) = 0 THEN RETURN '{}'; END IF;
+    RETURN (SELECT COALESCE(array_agg(v.id), '{}') FROM vehicles v WHERE v.no = ANY (nos));
+END $$;
 
 CREATE FUNCTION hidden_nos() RETURNS integer[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -868,13 +913,32 @@ DECLARE
     content text := COALESCE(TG_ARGV[5], 'to_jsonb(r) - ''updated_at''');
     other text := 'SELECT r.* FROM %I r WHERE NOT EXISTS'
         ' (SELECT FROM (SELECT %s AS content FROM %I r) AS b WHERE b.content = %s)';
+    subject_field text;
+    since_field text;
+    vehicle_field text;
+    organisation_field text;
     changed text;
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'INSERT' THEN
+        subject_field := changed_field(TG_ARGV[1]);
+        since_field := changed_field(TG_ARGV[2]);
+        vehicle_field := changed_field(TG_ARGV[3]);
+        organisation_field := changed_field(TG_ARGV[4]);
+        IF subject_field IS NOT NULL AND since_field IS NOT NULL AND vehicle_field IS NOT NULL AND organisation_field IS NOT NULL THEN
+            INSERT INTO changes (commit_id, kind, subject, vehicle_no, organisation, from_time)
+            SELECT change_commit(), TG_ARGV[0], f.subject, f.vehicle_no, f.organisation, COALESCE(min(f.since), 'epoch')
+              FROM (SELECT c.r ->> subject_field AS subject, (c.r ->> since_field)::timestamptz AS since,
+                           (c.r ->> vehicle_field)::integer AS vehicle_no, c.r ->> organisation_field AS organisation
+                      FROM (SELECT to_jsonb(n) AS r FROM new_rows n) AS c) AS f
+             GROUP BY f.subject, f.vehicle_no, f.organisation ORDER BY f.subject, f.vehicle_no, f.organisation;
+            RETURN NULL;
+        END IF;
+        changed := 'SELECT * FROM new_rows';
+    ELSIF TG_OP = 'UPDATE' THEN
         changed := format(other, 'old_rows', content, 'new_rows', content) || ' UNION ALL '
             || format(other, 'new_rows', content, 'old_rows', content);
     ELSE
-        changed := format('SELECT * FROM %I', CASE TG_OP WHEN 'INSERT' THEN 'new_rows' ELSE 'old_rows' END);
+        changed := 'SELECT * FROM old_rows';
     END IF;
     EXECUTE format(
         'INSERT INTO changes (commit_id, kind, subject, vehicle_no, organisation, from_time)'
@@ -1026,14 +1090,15 @@ BEGIN
 END $$;
 
 CREATE FUNCTION reach_above() RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    WITH RECURSIVE above AS (
-        SELECT parent FROM organisations WHERE id = ANY (reach_roots())
+BEGIN
+    RETURN (WITH RECURSIVE above AS (
+        SELECT o.parent FROM organisations o WHERE o.id = ANY (reach_roots())
         UNION SELECT o.parent FROM above a JOIN organisations o ON o.id = a.parent)
-    SELECT COALESCE(array_agg(parent), '{}') FROM above WHERE parent IS NOT NULL
-$$;
+    SELECT COALESCE(array_agg(a.parent), '{}') FROM above a WHERE a.parent IS NOT NULL);
+END $$;
 
 CREATE FUNCTION reach_home() RETURNS text
     LANGUAGE sql STABLE
@@ -1049,14 +1114,15 @@ CREATE FUNCTION reach_roots() RETURNS text[]
 $$;
 
 CREATE FUNCTION reach_units() RETURNS text[]
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    WITH RECURSIVE below AS (
-        SELECT id FROM organisations WHERE id = ANY (reach_roots())
+BEGIN
+    RETURN (WITH RECURSIVE below AS (
+        SELECT o.id FROM organisations o WHERE o.id = ANY (reach_roots())
         UNION SELECT o.id FROM below b JOIN organisations o ON o.parent = b.id)
-    SELECT COALESCE(array_agg(id), '{}') FROM below
-$$;
+    SELECT COALESCE(array_agg(b.id), '{}') FROM below b);
+END $$;
 
 CREATE FUNCTION refuse_change() RETURNS trigger
     LANGUAGE plpgsql
@@ -4177,6 +4243,8 @@ CREATE TRIGGER alert_dispositions_only_grow BEFORE DELETE OR UPDATE ON alert_dis
 
 CREATE TRIGGER alert_labels_stay BEFORE DELETE OR UPDATE ON alert_labels FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER alert_reads_end AFTER DELETE ON alerts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION end_alert_reads();
+
 CREATE TRIGGER alert_receipts_only_grow BEFORE DELETE OR UPDATE ON alert_receipts FOR EACH ROW EXECUTE FUNCTION refuse_change_of_answers();
 
 CREATE TRIGGER alerts_are_news AFTER UPDATE OF version ON alerts FOR EACH ROW WHEN ((new.version <> old.version)) EXECUTE FUNCTION note_alert_news();
@@ -4645,9 +4713,6 @@ ALTER TABLE ONLY alert_feed
 
 ALTER TABLE ONLY alert_labels
     ADD CONSTRAINT alert_labels_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
-
-ALTER TABLE ONLY alert_reads
-    ADD CONSTRAINT alert_reads_alert_fkey FOREIGN KEY (alert) REFERENCES alerts(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY alert_receipts
     ADD CONSTRAINT alert_receipts_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);

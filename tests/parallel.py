@@ -23,6 +23,7 @@ from xdist.scheduler import LoadScopeScheduling
 #: Tests that share something, by the beginning of their ids, with the name of their group. One that
 #: nobody named here fails.
 TOGETHER = {
+    "tests/browser/test_story.py": "story of the console",  # processes of its own, and longer than the others
     "tests/browser/": "console",
     "tests/integration/test_demo_roads.py": "roads of the demo",
     "tests/integration/test_identity.py": "people",
@@ -48,6 +49,7 @@ TOGETHER = {
     "tests/scenarios/test_labelled_month.py::test_other_seeds": "other months",  # an engine of its own, and nothing else
     "tests/scenarios/test_labelled_month.py": "month",
     "tests/scenarios/test_scenario_files.py": "files of a month",
+    "tests/unit/test_basemap.py": "a town",
     "tests/unit/test_console.py": "console as files",
     "tests/unit/test_jt808_framing.py": "frames",
     "tests/unit/test_position_columns.py": "columns",

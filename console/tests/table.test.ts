@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 
 import { ApiProblem } from '@/api/problem'
 import DataTable from '@/components/DataTable.vue'
-import { sortAfterClick, sortOf, sortQuery, sortText, sortsOf, type Sort } from '@/components/table'
+import { cardPlaces, prepended, sortAfterClick, sortOf, sortQuery, sortText, sortsOf, type Column, type Sort } from '@/components/table'
 import { safeReturn } from '@/app/router'
 import { i18n } from '@/i18n'
 
@@ -68,6 +68,42 @@ describe('DataTable', () => {
     expect(table({ rows: [] }).text()).toContain('没有符合条件的记录')
     expect(table({ rows: [], loading: true }).text()).toContain('正在加载')
     expect(table({ rows: [], problem: new Error('x') }).find('[role=alert]').exists()).toBe(true)
+  })
+})
+
+describe('rows that come in', () => {
+  it('above are told from another list', () => {
+    const before = ['a', 'b', 'c', 'd', 'e', 'f']
+    expect(prepended(before, before)).toBe(0)
+    expect(prepended(before, ['x', 'y', ...before])).toBe(2)
+    expect(prepended(before, ['b', 'a', 'c'])).toBe(null)
+    expect(prepended(before, ['x', 'a', 'c', 'd'])).toBe(null)
+    expect(prepended(before, [])).toBe(null)
+    expect(prepended([], before)).toBe(null)
+    expect(prepended(['a'], ['x', 'a', 'z'])).toBe(1)
+  })
+  it('leave the row where the keyboard is', async () => {
+    const made = table({ rows: rows.slice(10, 30) })
+    const grid = made.get('[role=grid]')
+    await grid.trigger('keydown', { key: 'j' })
+    await grid.trigger('keydown', { key: 'j' })
+    expect(made.get('.current').attributes('data-id')).toBe('a11')
+    await made.setProps({ rows: rows.slice(8, 30), fresh: new Set(['a8', 'a9']) })
+    expect(made.get('.current').attributes('data-id')).toBe('a11')
+    expect(made.findAll('.fresh').map((one) => one.attributes('data-id'))).toEqual(['a8', 'a9'])
+    await made.setProps({ rows: rows.slice(50, 60) })
+    expect(made.find('.current').exists()).toBe(false)
+  })
+})
+
+describe('a card', () => {
+  it('has two short columns to a line and the long ones below', () => {
+    const column = (width: string, card?: false): Column => ({ key: width, title: '', width, ...(card === false ? { card } : {}) })
+    const { places, lines } = cardPlaces([column('10em'), column('minmax(16em, 5fr)'), column('8em'), column('7em', false), column('minmax(8em, 1fr)')])
+    expect(lines).toBe(4)
+    expect(places.map((one) => one && [one.line, one.lines, one.whole, one.second])).toEqual([
+      [0, 1, false, false], [2, 2, true, false], [0, 1, false, true], null, [1, 1, true, false],
+    ])
   })
 })
 

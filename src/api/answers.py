@@ -45,6 +45,7 @@ class Problem(BaseModel):
     revision: int | None = Field(
         None, description="of a draft, or a disposition, that has moved on: its revision now"
     )
+    etag: str | None = Field(None, description="of a record that has moved on: its ETag now")
     digest: str | None = Field(None, description="of a sheet that has moved on: its digest now")
 
 

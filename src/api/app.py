@@ -17,6 +17,8 @@ from api.assessment.endpoints import ROUTERS as assessment
 from api.audit.endpoints import router as audit
 from api.auth.authentication import UseNotes
 from api.backtests.endpoints import router as backtests
+from api.basemap.endpoints import router as base_map
+from api.basemap.held import HeldMap
 from api.cases.desk import router as desk
 from api.cases.endpoints import router as cases
 from api.cases.files import router as case_files
@@ -38,8 +40,9 @@ from api.messages.own import router as own_channels
 from api.messages.units import router as unit_channels
 from api.operations.endpoints import router as operations
 from api.positions.endpoints import router as positions
-from api.registry.endpoints import make_router as make_registry
+from api.registry.endpoints import router as registry
 from api.registry.secrecy import router as secrecy
+from api.routes import add_routes
 from api.statistics.alerts import router as alert_statistics
 from api.statistics.cockpit import router as cockpit
 from api.statistics.fleet import router as fleet
@@ -48,6 +51,7 @@ from api.statistics.recent import Recent
 from api.subscriptions.endpoints import router as subscriptions
 from api.subscriptions.webhooks import router as webhooks
 from api.tracks.endpoints import router as tracks
+from office.basemap.tile_file import path_of
 from office.identity.login import Desk
 from office.identity.oidc import Provider
 from runtime.bell import Bell
@@ -60,6 +64,47 @@ _ABOUT: Final = (
     "公务用车定位数据与疑似违规预警接口。错误为 RFC 9457 问题（application/problem+json）；时间为 RFC 3339，须带时区偏移；"
     "坐标须注明 datum（wgs84、gcj02、bd09），返回值均为 WGS-84。 Positions of official vehicles, suspected misuse,"
     " the registry. Errors are RFC 9457 problems; times RFC 3339 with an offset; every coordinate names its datum."
+)
+
+#: In the order in which they are tried.
+_ROUTERS: Final = (
+    stream,  # before the alerts, as the statistics: their addresses look like ids of alerts
+    alert_statistics,
+    answering,
+    alert_reads,
+    alerts,
+    subscriptions,
+    webhooks,
+    evaluations,
+    backtests,
+    commands,
+    cases,
+    case_files,
+    integrity,
+    hotline,
+    assessment_papers,
+    documents,
+    reports,
+    cockpit,
+    fleet,
+    data_quality,
+    desk,
+    *assessment,
+    tracks,
+    live_map,
+    base_map,
+    positions,
+    audit,
+    exchange,
+    operations,
+    own_channels,
+    unit_channels,
+    message_failures,
+    *identity,
+    secrecy,
+    registry,
+    observability.router,
+    documentation.router,
 )
 
 
@@ -96,6 +141,7 @@ def create_app(
     state.use_notes = UseNotes(pool)
     state.bell = bell or Bell()
     state.live = Hub(live_feed or LiveFeed())
+    state.base_map = HeldMap(settings.basemap_file or path_of(settings.data_dir))
     state.streams = Counter[str]()  # open streams by subject
     state.recent = Recent()
     state.document_turns = asyncio.Semaphore(AT_ONCE)
@@ -105,47 +151,10 @@ def create_app(
     )
     state.docs_page = ""
     errors.install(app)
-    for router in (
-        stream,  # before the alerts, as the statistics: their addresses look like ids of alerts
-        alert_statistics,
-        answering,
-        alert_reads,
-        alerts,
-        subscriptions,
-        webhooks,
-        evaluations,
-        backtests,
-        commands,
-        cases,
-        case_files,
-        integrity,
-        hotline,
-        assessment_papers,
-        documents,
-        reports,
-        cockpit,
-        fleet,
-        data_quality,
-        desk,
-        *assessment,
-        tracks,
-        live_map,
-        positions,
-        audit,
-        exchange,
-        operations,
-        own_channels,
-        unit_channels,
-        message_failures,
-        *identity,
-        secrecy,
-        make_registry(),
-        observability.router,
-        documentation.router,
-    ):
-        app.include_router(router)
+    add_routes(app, _ROUTERS)
     documentation.describe(app)
     if settings.console:
-        app.add_middleware(Console)
+        origins = [origin for layer in settings.basemap_layers for origin in layer.origins()]
+        app.add_middleware(Console, origins=origins)
     app.add_middleware(observability.Boundary)
     return app

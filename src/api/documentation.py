@@ -51,39 +51,49 @@ _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'
 
 
 def describe(app: FastAPI) -> None:
-    """Add the schemas of bodies that are read by hand to ``app``'s OpenAPI description."""
+    """Add the schemas of bodies that are read by hand to ``app``'s OpenAPI description. It is made once, when somebody first asks
+    for it: every application of a process has the same operations."""
     original = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schema = original()
-            bodies = (
-                *(kind.model for kind in KINDS.values()),
-                Position,
-                Threshold,
-                Problem,
-                *IDENTITY,
-                *BODIES,
-                SecrecyReason,
-                *SUPERVISION,
-                *ASSESSMENT,
-                *BACKTESTS,
-                *COMMANDS,
-                *EXCHANGE,
-                *MESSAGES,
-            )
-            models = [(model, "validation") for model in bodies]
-            _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs
-            schema.setdefault("components", {}).setdefault("schemas", {}).update(made["$defs"])
-            add_bodies(schema["components"]["schemas"], [kind.model.__name__ for kind in KINDS.values()])
-            describe_problems(schema)
-            _describe_sessions(schema)
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schema["components"]["schemas"].pop(unused, None)
-            app.openapi_schema = schema
+            if not _DESCRIBED:
+                _DESCRIBED.append(_described(original()))
+            app.openapi_schema = _DESCRIBED[0]
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+_DESCRIBED: Final[list[dict[str, Any]]] = []
+
+
+def _described(schema: dict[str, Any]) -> dict[str, Any]:
+    """FastAPI's description, complete."""
+    bodies = (
+        *(kind.model for kind in KINDS.values()),
+        Position,
+        Threshold,
+        Problem,
+        *IDENTITY,
+        *BODIES,
+        SecrecyReason,
+        *SUPERVISION,
+        *ASSESSMENT,
+        *BACKTESTS,
+        *COMMANDS,
+        *EXCHANGE,
+        *MESSAGES,
+    )
+    models = [(model, "validation") for model in bodies]
+    _, made = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs
+    schema.setdefault("components", {}).setdefault("schemas", {}).update(made["$defs"])
+    add_bodies(schema["components"]["schemas"], [kind.model.__name__ for kind in KINDS.values()])
+    describe_problems(schema)
+    _describe_sessions(schema)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schema["components"]["schemas"].pop(unused, None)
+    return schema
 
 
 def _describe_sessions(schema: dict[str, Any]) -> None:

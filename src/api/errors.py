@@ -38,6 +38,8 @@ _TITLES: Final = {
     406: "不支持所要求的格式 · Not acceptable",
     408: "请求超时 · Request timeout",
     409: "与已有数据冲突 · Conflict",
+    410: "已不再提供 · Gone",
+    412: "已被他人修改 · Changed by somebody else",
     413: "请求过大 · Content too large",
     415: "不支持的内容类型 · Unsupported media type",
     422: "数据无效 · Invalid data",

@@ -14,6 +14,7 @@ _SAYS: Final = {
     406: "不支持所要求的格式 · not in the format that was asked for",
     408: "请求体发送过慢 · the body came too slowly",
     409: "与已有数据冲突 · contradicts what is stored",
+    412: "已被他人修改（If-Match），或已存在（If-None-Match） · somebody else has changed it, or it is there",
     413: "请求体过大 · the body is too large",
     415: "内容类型不支持 · a content type that is not read here",
     422: "数据无效：格式，或引用的对象未登记 · invalid data, or it names what is not there",
@@ -104,6 +105,8 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
         found.add(400)
     if any(p["in"] == "path" for p in parameters):
         found |= {404, 422}
+    if any(p["name"] == "If-Match" for p in parameters):
+        found.add(412)
     if "requestBody" in operation:
         found |= {400, 408, 413, 415, 422}
     if method in ("put", "delete") or path.endswith(

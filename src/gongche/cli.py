@@ -62,6 +62,7 @@ COMMANDS = (
     Command(
         "navigation", "gongche.commands.navigation", "导航引擎与电子地图", "a navigation engine and its map"
     ),
+    Command("basemap", "gongche.commands.basemap", "操作台的底图", "the base map of the console"),
     Command(
         "verify",
         "gongche.commands.verify",

@@ -24,6 +24,7 @@ from registry.doubts import MAX_DOUBTS, doubts
 from registry.encodings import decoded
 from registry.records import KINDS, apply
 from registry.refusals import Flaw, RefusedError, UnreadableError, explain
+from registry.remarks import COLUMNS, NOT_KEPT, NOT_KEPT_SAYS
 from registry.values import Record, WriteResult
 from registry.writing import in_transaction
 from runtime.connection import Connection
@@ -206,7 +207,7 @@ def _line(kind: str, number: int, line: bytes) -> Row:
 def _delimiter(kind: str, text: str) -> str:
     """What stands between the cells. A comma, unless another mark makes a header of names that are all known: some programs
     write a semicolon or a tab. A semicolon within a cell of several values is quoted there, or stands as ；."""
-    known = KINDS[kind].model.model_fields.keys() | KINDS[kind].headers.keys()
+    known = KINDS[kind].model.model_fields.keys() | KINDS[kind].headers.keys() | COLUMNS
     for mark in ";\t":
         names = [name.strip().strip('"') for name in text.split("\n", 1)[0].split(mark)]
         if len(names) > 1 and known.issuperset(names):
@@ -215,19 +216,32 @@ def _delimiter(kind: str, text: str) -> str:
 
 
 def _csv_rows(kind: str, text: str) -> Iterator[Row]:
+    lines = csv_lines(kind, text)
+    _, header = next(lines, (1, []))
+    columns = columns_of(kind, header)
+    headers = dict(zip(columns, map(str.strip, header), strict=True))
+    for number, cells in lines:
+        yield row_of(number, columns, cells, headers)
+
+
+def csv_lines(kind: str, text: str) -> Iterator[tuple[int, list[str]]]:
+    """(row as a spreadsheet counts, its cells) of a CSV of records: the header, then the rows that are not empty; without the
+    columns that we have added ourselves. Raises UnreadableError."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(kind, text), strict=True)
-    number = 1
+    ours: frozenset[int] = frozenset()
+    number = 0
     try:
-        header = next(reader, [])
-        columns = columns_of(kind, header)
-        headers = dict(zip(columns, map(str.strip, header), strict=True))
         for cells in reader:
             number += 1
-            if any(cell.strip() for cell in cells):
-                yield row_of(number, columns, cells, headers)
+            if number == 1:
+                ours = frozenset(k for k, name in enumerate(cells) if name.strip() in COLUMNS)
+            kept = [cell for k, cell in enumerate(cells) if k not in ours] if ours else cells
+            if number == 1 or any(cell.strip() for cell in kept):
+                yield number, kept
     except csv.Error as error:
+        at = max(number, 1)
         raise UnreadableError(
-            f"第 {number} 行之后不是有效的 CSV · not CSV after row {number}: {error}", row=number
+            f"第 {at} 行之后不是有效的 CSV · not CSV after row {at}: {error}", row=at
         ) from None
 
 
@@ -279,7 +293,9 @@ def row_of(number: int, columns: Sequence[str], cells: Sequence[str], headers: M
         cell = raw.strip()
         if not cell:
             continue
-        if name in _JSON_CELLS:
+        if cell == NOT_KEPT:
+            flaws.append(Flaw((name,), NOT_KEPT_SAYS))
+        elif name in _JSON_CELLS:
             try:
                 values[name] = orjson.loads(cell)
             except orjson.JSONDecodeError:
@@ -299,7 +315,16 @@ def validate_rows(kind: str, rows: Sequence[Row]) -> list[Record]:
     """The records of ``rows``. Raises ImportRefusedError with the flaws of every row, repeated ids among
     them.
     """
+    _, records, flaws = looked_at(kind, rows)
+    if flaws:
+        raise ImportRefusedError(flaws)
+    return records
+
+
+def looked_at(kind: str, rows: Sequence[Row]) -> tuple[list[Row], list[Record], list[Flaw]]:
+    """The rows that are well, their records, and every flaw of the others."""
     model = KINDS[kind].model
+    good: list[Row] = []
     records: list[Record] = []
     flaws: list[Flaw] = []
     first: dict[str, int] = {}
@@ -319,10 +344,9 @@ def validate_rows(kind: str, rows: Sequence[Row]) -> list[Record]:
             flaws.append(row.named(Flaw(("id",), message)))
             continue
         first[record.id] = row.number
+        good.append(row)
         records.append(record)
-    if flaws:
-        raise ImportRefusedError(flaws)
-    return records
+    return good, records, flaws
 
 
 class DryRun(Exception):
@@ -341,7 +365,6 @@ async def import_records(
 
     Raises ImportRefusedError (unknown references, taken plates); then nothing was written.
     """
-
     asked: list[Flaw] = []
 
     async def write() -> list[WriteResult]:

@@ -14,8 +14,8 @@ import shapely
 
 from registry.fences import Fence
 from registry.orders import DispatchOrder
-from registry.organisations import parents_of
-from registry.places import Place, stored_places, to_shape
+from registry.organisations import parents_above
+from registry.places import Place, to_shape
 from registry.refusals import Flaw
 from registry.statements.units import apart, fine_questions, questions
 from registry.stations import FuelStation
@@ -112,17 +112,19 @@ async def _of_orders(connection: Connection, orders: Sequence[DispatchOrder]) ->
     if not placed:
         return []
     homes = await _homes(connection, placed)
+    if len(orders) <= _FEW:
+        return _far_places(orders, homes)
     # Apart: for an import of 20,000 orders it takes a second or two in which others are to be answered.
     return await asyncio.to_thread(_far_places, orders, homes)
 
 
 def _far_places(orders: Sequence[DispatchOrder], homes: Mapping[str, Floats]) -> list[Flaw]:
     named = [(row, path, place) for row, order in enumerate(orders) for path, place in _places(order)]
-    stored = stored_places([place for _, _, place in named])
     asked: list[_Asked] = []
     found: list[Flaw] = []
-    for (row, path, place), one in zip(named, stored, strict=True):
-        lat, lon = one["wgs84"]["lat_e6"] / 1e6, one["wgs84"]["lon_e6"] / 1e6
+    for row, path, place in named:
+        # As they are given: at this scale the datum makes no difference.
+        lat, lon = float(place.lat or 0), float(place.lon or 0)
         if place.datum == "wgs84" and not in_china(lat, lon):
             found.append(Flaw(path, _ABROAD, row))
         else:
@@ -183,15 +185,15 @@ def _places(order: DispatchOrder) -> Iterable[tuple[tuple[str | int, ...], Place
 async def _homes(connection: Connection, units: set[str]) -> dict[str, Floats]:
     """Where each unit is: a point (lat, lon, degrees) of each of its fences, else of those of the unit above it, and so on, else
     of some of everybody's. Without any fence in the registry a unit is left out. At this scale their datum makes no difference."""
-    above = await parents_of(connection)
+    above = await parents_above(connection, units)
     lines = {unit: list(_line(unit, above)) for unit in units}
     asked = sorted({one for line in lines.values() for one in line})
     of: dict[str, list[list[float]]] = {}
-    for row in await connection.fetch(f"{_POINT} WHERE f.organisation = ANY($1::text[]) LIMIT 10000", asked):
+    for row in await connection.fetch(_FEW_POINTS, asked, _FEW):
         of.setdefault(row["organisation"], []).append(row["point"][1::-1])
     found = {unit: next((of[one] for one in line if one in of), []) for unit, line in lines.items()}
     if not all(found.values()):
-        anywhere = [row["point"][1::-1] for row in await connection.fetch(f"{_POINT} LIMIT 1000")]
+        anywhere = [row["point"][1::-1] for row in await connection.fetch(f"{_POINT} LIMIT {_FEW}")]
         found = {unit: points or anywhere for unit, points in found.items()}
     return {unit: np.array(points[:_FEW], np.float64) for unit, points in found.items() if points}
 
@@ -199,6 +201,11 @@ async def _homes(connection: Connection, units: set[str]) -> dict[str, Floats]:
 _POINT: Final = (
     "SELECT f.organisation, CASE f.original ->> 'type' WHEN 'Polygon' THEN f.original #> '{coordinates,0,0}'"
     " ELSE f.original #> '{coordinates,0,0,0}' END AS point FROM fences f"
+)
+#: Of each unit some of its fences.
+_FEW_POINTS: Final = (
+    "SELECT p.organisation, p.point FROM unnest($1::text[]) AS u (id)"  # noqa: S608 - constant texts
+    f" CROSS JOIN LATERAL ({_POINT} WHERE f.organisation = u.id LIMIT $2) AS p"
 )
 
 

@@ -81,8 +81,10 @@ LISTING: Final = Listing(
 
 async def write(connection: Connection, records: Sequence[Fence]) -> list[WriteResult]:
     """Write fences whose references were checked, at most one record an id. See ``records.apply``."""
-    now = await connection.fetchval("SELECT clock_timestamp()")
     results, changed = await _TABLE.compare(connection, records, _same)
+    now: Any = None  # asked of the database only where a record does not say since when
+    if any(record.valid_from is None for record, _ in changed):
+        now = await connection.fetchval("SELECT clock_timestamp()")
     inserts: list[tuple[Fence, Any, list[Any]]] = []
     ended: list[tuple[str, datetime]] = []
     for record, old in changed:
@@ -96,7 +98,8 @@ async def write(connection: Connection, records: Sequence[Fence]) -> list[WriteR
         )  # fmt: skip
         if old is not None:
             ended.append((record.id, start))
-    await _end_versions(connection, ended)
+    if ended:
+        await _end_versions(connection, ended)
     await _TABLE.insert(connection, inserts)
     return results
 

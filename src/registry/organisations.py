@@ -35,9 +35,12 @@ async def write(connection: Connection, records: Sequence[Organisation]) -> list
         )
     )
     # Two units that come under another one at the same time could form a ring. A new unit has none below it.
-    if any(r.parent is not None and r.id in above and above[r.id] != r.parent for r in records):
+    moves = any(r.parent is not None and r.id in above and above[r.id] != r.parent for r in records)
+    if moves:
         await take(connection, Lock.UNITS)
-    await _refuse_rings(connection, records)
+    given = {r.id for r in records}
+    if moves or any(r.parent in given for r in records):
+        await _refuse_rings(connection, records)
     return await upsert(connection, _TABLE, records)
 
 
@@ -92,6 +95,17 @@ async def units_above(connection: Connection, unit: str) -> frozenset[str]:
         unit,
     )
     return frozenset(row["id"] for row in rows)
+
+
+async def parents_above(connection: Connection, units: Collection[str]) -> dict[str, str | None]:
+    """The unit above each of ``units`` and of those above them; None: there is none. Within reach."""
+    return dict(
+        await connection.fetch(
+            "WITH RECURSIVE above AS (SELECT id, parent FROM organisations WHERE id = ANY($1::text[])"
+            " UNION SELECT o.id, o.parent FROM above a JOIN organisations o ON o.id = a.parent) SELECT id, parent FROM above",
+            sorted(units),
+        )
+    )
 
 
 async def parents_of(connection: Connection) -> dict[str, str | None]:

@@ -80,6 +80,8 @@ def stored_places(places: Sequence[Place]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [place.original() | {"wgs84": None} for place in places]
     for datum in Datum:
         at = [k for k, place in enumerate(places) if place.lat is not None and place.datum == datum.value]
+        if not at:
+            continue
         given = np.array([(places[k].lat, places[k].lon) for k in at], np.float64).reshape(-1, 2)
         lat_e6, lon_e6 = to_wgs84_e6(datum, given[:, 0], given[:, 1])
         for k, lat, lon in zip(at, lat_e6.tolist(), lon_e6.tolist(), strict=True):

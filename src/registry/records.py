@@ -111,8 +111,8 @@ def _twice(records: Sequence[Record]) -> list[Flaw]:
 
 async def _unknown(connection: Connection, kind: Kind, records: Sequence[Record]) -> list[Flaw]:
     """Flaws for every reference to a record that is neither stored nor among ``records``."""
-    flaws: list[Flaw] = []
-    for field, table in kind.references.items():
+    of_field: dict[str, list[tuple[int, tuple[str | int, ...], str]]] = {}
+    for field in kind.references:
         named: list[tuple[int, tuple[str | int, ...], str]] = []
         for row, record in enumerate(records):
             value = getattr(record, field)
@@ -120,11 +120,23 @@ async def _unknown(connection: Connection, kind: Kind, records: Sequence[Record]
                 named += [(row, (field, place), one) for place, one in enumerate(value)]
             elif value is not None:
                 named.append((row, (field,), value))
-        if not named:
-            continue
-        wanted = sorted({one for _, _, one in named})
-        query = f"SELECT id FROM {table} WHERE id = ANY($1)"  # noqa: S608 - a constant of KINDS
-        known = {row["id"] for row in await connection.fetch(query, wanted)}
+        if named:
+            of_field[field] = named
+    if not of_field:
+        return []
+    # All of them are looked up in one round trip.
+    parts = (
+        f"SELECT {n} AS n, id FROM {kind.references[field]} WHERE id = ANY(${n + 1}::text[])"  # noqa: S608 - constants of KINDS
+        for n, field in enumerate(of_field)
+    )
+    found: list[set[str]] = [set() for _ in of_field]
+    for row in await connection.fetch(
+        " UNION ALL ".join(parts), *(sorted({one for _, _, one in named}) for named in of_field.values())
+    ):
+        found[row["n"]].add(row["id"])
+    flaws: list[Flaw] = []
+    for (field, named), known in zip(of_field.items(), found, strict=True):
+        table = kind.references[field]
         if field == "parent":  # units among each other may come in one file
             known |= {record.id for record in records}
         flaws += [

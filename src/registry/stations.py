@@ -112,10 +112,12 @@ async def write(connection: Connection, records: Sequence[FuelStation]) -> list[
     changed = [record for record in records if not _same(record, stored.get(record.id))]
     if not changed:
         return ["unchanged"] * len(records)
-    await connection.execute(
-        "SELECT FROM fuel_stations WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE", [r.id for r in changed]
-    )
-    stored = await _stored(connection)
+    if any(r.id in stored for r in changed):
+        await connection.execute(
+            "SELECT FROM fuel_stations WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
+            [r.id for r in changed],
+        )
+        stored = await _stored(connection)
     changed = sorted((r for r in changed if not _same(r, stored.get(r.id))), key=lambda r: r.id)
     written = [
         {"id": r.id, "name": r.name, "aliases": r.aliases, "datum": r.datum, "original": r.place,
@@ -187,6 +189,8 @@ async def _take_transactions(connection: Connection, stations: Sequence[FuelStat
         [record.id for record in stations],
     )
     moved = [(name, old, new) for name, old in names if (new := known.get(name_key(name))) != old]
+    if not moved:
+        return
     await connection.execute(
         "UPDATE fuel_transactions t SET station = n.new, updated_at = clock_timestamp()"
         " FROM unnest($1::text[], $2::text[], $3::text[]) AS n (name, old, new) WHERE NOT t.station_given"

@@ -146,7 +146,7 @@ class BindingPlan:
 
 
 #: What the office may say about a terminal and the terminal about itself; in ``office_said`` in this order.
-_TEXTS = ("manufacturer", "model", "device_id")
+SAID_BY_BOTH: Final = ("manufacturer", "model", "device_id")
 
 
 # --- written
@@ -168,7 +168,7 @@ async def write(connection: Connection, records: Sequence[Terminal]) -> list[Wri
         old = existing.get(record.id)
         texts = {
             name: given if (given := getattr(record, name)) is not None else (old[name] if old else "")
-            for name in _TEXTS
+            for name in SAID_BY_BOTH
         }
         said = _office_said(record, old["office_said"] if old else ())
         wanted = texts | {"office_said": said, "enabled": record.enabled, "source": "registry"}
@@ -176,21 +176,22 @@ async def write(connection: Connection, records: Sequence[Terminal]) -> list[Wri
             results.append("unchanged")
             continue
         results.append("updated" if old else "created")
-        maker, model, device = (texts[name] for name in _TEXTS)
+        maker, model, device = (texts[name] for name in SAID_BY_BOTH)
         written.append((record.id, maker, model, device, ",".join(said), record.enabled))
     # A terminal may register itself at this very moment: then it is there, and the office's word comes over its own.
-    await connection.execute(
-        "INSERT INTO terminals (phone, manufacturer, model, device_id, office_said, enabled)"
-        " SELECT n.phone, n.maker, n.model, n.device, string_to_array(n.said, ','), n.enabled FROM unnest($1::text[],"
-        " $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[]) AS n (phone, maker, model, device, said, enabled)"
-        " ON CONFLICT (phone) DO UPDATE SET manufacturer = excluded.manufacturer, model = excluded.model,"
-        " device_id = excluded.device_id, office_said = excluded.office_said, enabled = excluded.enabled,"
-        # The office takes the device back: whichever registers next is the first.
-        " registered_at = CASE WHEN excluded.device_id = '' AND terminals.device_id <> '' THEN NULL"
-        " ELSE terminals.registered_at END,"
-        " source = 'registry', updated_at = clock_timestamp()",
-        *_columns(sorted(written), 6),
-    )
+    if written:
+        await connection.execute(
+            "INSERT INTO terminals (phone, manufacturer, model, device_id, office_said, enabled)"
+            " SELECT n.phone, n.maker, n.model, n.device, string_to_array(n.said, ','), n.enabled FROM unnest($1::text[],"
+            " $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[]) AS n (phone, maker, model, device, said, enabled)"
+            " ON CONFLICT (phone) DO UPDATE SET manufacturer = excluded.manufacturer, model = excluded.model,"
+            " device_id = excluded.device_id, office_said = excluded.office_said, enabled = excluded.enabled,"
+            # The office takes the device back: whichever registers next is the first.
+            " registered_at = CASE WHEN excluded.device_id = '' AND terminals.device_id <> '' THEN NULL"
+            " ELSE terminals.registered_at END,"
+            " source = 'registry', updated_at = clock_timestamp()",
+            *_columns(sorted(written), 6),
+        )
     for index in await _bind(connection, records):
         if results[index] == "unchanged":
             results[index] = "updated"
@@ -204,8 +205,8 @@ def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:
 
 def _office_said(record: Terminal, before: Sequence[str]) -> list[str]:
     """Which texts are the office's word now: what it gives; what it does not mention stays; empty takes it back."""
-    given = {name: getattr(record, name) for name in _TEXTS}
-    return [name for name in _TEXTS if given[name] or (given[name] is None and name in before)]
+    given = {name: getattr(record, name) for name in SAID_BY_BOTH}
+    return [name for name in SAID_BY_BOTH if given[name] or (given[name] is None and name in before)]
 
 
 async def _bind(connection: Connection, records: Sequence[Terminal]) -> list[int]:
@@ -249,21 +250,25 @@ async def _save(connection: Connection, before: set[Binding], after: set[Binding
             del gone[b.terminal, b.vehicle, b.since]
         else:
             new.append(b)
-    await connection.execute(
-        "DELETE FROM terminal_bindings b USING unnest($1::int[], $2::timestamptz[]) AS n (terminal, since)"
-        " WHERE b.terminal_no = n.terminal AND b.valid_from = n.since",
-        *_columns([(b.terminal, b.since) for b in gone.values()], 2),
-    )
-    await connection.execute(
-        "UPDATE terminal_bindings b SET valid_to = n.until FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[])"
-        " AS n (terminal, since, until) WHERE b.terminal_no = n.terminal AND b.valid_from = n.since",
-        *_columns([(b.terminal, b.since, b.until) for b in ends], 3),
-    )
-    await connection.execute(
-        "INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from, valid_to)"
-        " SELECT * FROM unnest($1::int[], $2::int[], $3::timestamptz[], $4::timestamptz[])",
-        *_columns([(b.terminal, b.vehicle, b.since, b.until) for b in new], 4),
-    )
+    # A statement of no rows costs as much as one of a row: the triggers of its table run as well.
+    if gone:
+        await connection.execute(
+            "DELETE FROM terminal_bindings b USING unnest($1::int[], $2::timestamptz[]) AS n (terminal, since)"
+            " WHERE b.terminal_no = n.terminal AND b.valid_from = n.since",
+            *_columns([(b.terminal, b.since) for b in gone.values()], 2),
+        )
+    if ends:
+        await connection.execute(
+            "UPDATE terminal_bindings b SET valid_to = n.until FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[])"
+            " AS n (terminal, since, until) WHERE b.terminal_no = n.terminal AND b.valid_from = n.since",
+            *_columns([(b.terminal, b.since, b.until) for b in ends], 3),
+        )
+    if new:
+        await connection.execute(
+            "INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from, valid_to)"
+            " SELECT * FROM unnest($1::int[], $2::int[], $3::timestamptz[], $4::timestamptz[])",
+            *_columns([(b.terminal, b.vehicle, b.since, b.until) for b in new], 4),
+        )
 
 
 # --- read

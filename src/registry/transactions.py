@@ -135,13 +135,13 @@ async def _placed(connection: Connection, records: Sequence[FuelTransaction]) ->
     if any(record.station is None and record.station_name for record in records):
         known = await stations_by_name(connection)
     # Who sends back what he read gives nothing.
-    read = {
-        tuple(row)
-        for row in await connection.fetch(
+    read: set[tuple[Any, ...]] = set()
+    if given := [record.id for record in records if record.station is not None]:
+        rows = await connection.fetch(
             "SELECT id, station, station_name FROM fuel_transactions WHERE id = ANY($1::text[]) AND NOT station_given",
-            [record.id for record in records if record.station is not None],
+            given,
         )
-    }
+        read = {tuple(row) for row in rows}
     return [
         _Placed.model_construct(
             **dict(record)

@@ -80,13 +80,13 @@ def _field(name: str, column: Column) -> str:
 async def upsert(connection: Connection, table: PlainTable, records: Sequence[Record]) -> list[WriteResult]:
     """Insert or update what differs. Returns what became of each record.
 
-    Only the rows that differ are locked, in the order of their keys, and compared once more then. Raises MeanwhileError when
-    somebody else has inserted one of the new rows meanwhile.
+    Only the rows that are there and differ are locked, in the order of their keys, and compared once more then. Raises
+    MeanwhileError when somebody else has inserted one of the new rows meanwhile.
     """
-    changed = {
-        table.key_of(r): r for r in _different(table, records, await _stored(connection, table, records))
-    }
-    locked = await _stored(connection, table, list(changed.values()), lock=True)
+    stored = await _stored(connection, table, records)
+    changed = {table.key_of(r): r for r in _different(table, records, stored)}
+    there = [r for key, r in changed.items() if key in stored]
+    locked = await _stored(connection, table, there, lock=True) if there else {}
     updated = _different(table, [r for key, r in changed.items() if key in locked], locked)
     created = [r for key, r in sorted(changed.items()) if key not in locked]
     # The new ones first, in one statement each: references among the rows are checked when all are there.

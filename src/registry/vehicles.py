@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -96,8 +96,9 @@ async def write(connection: Connection, records: Sequence[Vehicle]) -> list[Writ
     results = await upsert(connection, _TABLE, records)
     # Vehicles may exchange plates in one import, so the database compares plates only when the transaction ends. Do it
     # now: an error at the commit would not become a refusal.
-    await connection.execute("SET CONSTRAINTS one_vehicle_of_plate IMMEDIATE")
-    await connection.execute("SET CONSTRAINTS one_vehicle_of_plate DEFERRED")
+    await connection.execute(
+        "SET CONSTRAINTS one_vehicle_of_plate IMMEDIATE; SET CONSTRAINTS one_vehicle_of_plate DEFERRED"
+    )
     return results
 
 
@@ -177,7 +178,8 @@ _EPOCH: Final = date(1970, 1, 1)
 class VehicleInfo:
     """An official vehicle as the register has it now. ``ownership``: owned, or rented and reported (报备) for its dates.
     ``tank_ml``, ``battery_wh``: what it holds at most, None = not known. ``replated``: ``plate`` is one that it had before, and its
-    dates are those of that plate."""
+    dates are those of that plate. ``plate_since``: the day on which the register was told of this plate; None = the first one that it
+    had, or not looked up (``holders_of_plates`` does)."""
 
     no: int
     id: str
@@ -191,6 +193,7 @@ class VehicleInfo:
     tank_ml: int | None = None
     battery_wh: int | None = None
     replated: bool = False
+    plate_since: date | None = None
 
 
 async def read_vehicles(connection: Connection, where: str = "", *arguments: object) -> list[VehicleInfo]:
@@ -215,37 +218,58 @@ async def vehicles_of_plates(connection: Connection, plates: Collection[str]) ->
 
 
 async def holders_of_plates(connection: Connection, plates: Collection[str]) -> dict[str, list[VehicleInfo]]:
-    """``vehicles_of_plates``, and those that had a plate before they got another one: official under it to the end of the day on
-    which the register was told (by the history of plates, migrations/0013_plates.sql)."""
+    """``vehicles_of_plates``, with since when, and those that had a plate before they got another one: official under it to the end of the
+    day on which the register was told (by the history of plates, migrations/0013_plates.sql)."""
     found = await vehicles_of_plates(connection, plates)
     rows = await connection.fetch(
-        "SELECT p.vehicle_no, p.plate, max(p.valid_to) AS until, min(p.valid_from) AS since,"
-        " (SELECT min(f.valid_from) FROM vehicle_plates f WHERE f.vehicle_no = p.vehicle_no) AS first"
-        " FROM vehicle_plates p JOIN vehicles v ON v.no = p.vehicle_no"
-        " WHERE p.plate = ANY($1::text[]) AND p.valid_to IS NOT NULL AND p.plate <> v.plate GROUP BY p.vehicle_no, p.plate",
+        "SELECT p.vehicle_no, p.plate, p.valid_from, p.valid_to, p.valid_from = (SELECT min(f.valid_from) FROM vehicle_plates f"
+        " WHERE f.vehicle_no = p.vehicle_no) AS first FROM vehicle_plates p WHERE p.plate = ANY($1::text[]) ORDER BY p.vehicle_no, p.valid_from",
         sorted(plates),
     )
     held = await read_vehicles(
         connection, "WHERE v.no = ANY($1::integer[])", sorted({r["vehicle_no"] for r in rows})
     )
     by_no = {vehicle.no: vehicle for vehicle in held}
+    now: dict[tuple[int, str], date] = {}
     for row in rows:
-        vehicle = by_no[row["vehicle_no"]]
-        last = china_day(to_us(row["until"])) + 1
-        since = vehicle.registered_on
-        if row["since"] != row["first"]:
-            since = max(_EPOCH + timedelta(days=china_day(to_us(row["since"]))), since or _EPOCH)
-        until = min(_EPOCH + timedelta(days=last), vehicle.disposed_on or date.max)
+        vehicle = by_no.get(row["vehicle_no"])
+        if vehicle is None:
+            continue
+        told = None if row["first"] else _day_of(row["valid_from"])
+        if row["valid_to"] is None:
+            if told is not None:
+                now[vehicle.no, row["plate"]] = told
+            continue
+        since = vehicle.registered_on if told is None else max(told, vehicle.registered_on or _EPOCH)
+        until = min(_day_of(row["valid_to"]) + timedelta(days=1), vehicle.disposed_on or date.max)
         if since is None or since < until:
-            had = replace(vehicle, plate=row["plate"], registered_on=since, disposed_on=until, replated=True)
+            had = replace(
+                vehicle,
+                plate=row["plate"],
+                registered_on=since,
+                disposed_on=until,
+                replated=True,
+                plate_since=told,
+            )
             found[row["plate"]].append(had)
+    return {
+        plate: [v if v.replated else replace(v, plate_since=now.get((v.no, plate))) for v in its]
+        for plate, its in found.items()
+    }
+
+
+async def plates_of_vehicles(connection: Connection, ids: Collection[str]) -> dict[str, list[str]]:
+    """Plates of vehicles by id: those that they had before as well."""
+    rows = await connection.fetch(
+        "SELECT v.id, v.plate FROM vehicles v WHERE v.id = ANY($1::text[])"
+        " UNION SELECT v.id, p.plate FROM vehicles v JOIN vehicle_plates p ON p.vehicle_no = v.no WHERE v.id = ANY($1::text[])"
+        " ORDER BY id, plate",
+        sorted(ids),
+    )
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        found[row["id"]].append(row["plate"])
     return found
-
-
-async def plates_of_vehicles(connection: Connection, ids: Collection[str]) -> dict[str, str]:
-    """Plates of vehicles by id."""
-    rows = await connection.fetch("SELECT id, plate FROM vehicles WHERE id = ANY($1::text[])", sorted(ids))
-    return {r["id"]: r["plate"] for r in rows}
 
 
 async def secret_vehicles(connection: Connection) -> frozenset[str]:
@@ -267,14 +291,28 @@ def official_on(vehicle: VehicleInfo, day: date) -> bool:
 
 
 def vehicle_at(vehicles: Iterable[VehicleInfo], at_us: int) -> VehicleInfo | None:
-    """The official vehicle among those of one plate on the natural day of a time. Where the register has several,
-    the one registered last; of those, the one disposed of first (the other came after it)."""
+    """The official vehicle among those of one plate on the natural day of a time. Where the register has several, the one registered
+    last; of those, the one disposed of first (the other came after it).
+
+    A vehicle that got the plate later has it before that day only if no other vehicle had it then (the register may have been told
+    late, or corrected). None on the day on which a plate goes from one vehicle to another: the day does not say which of them it was."""
     day = china_day(at_us)
     held = [v for v in vehicles if _day(v.registered_on, -1) <= day < _day(v.disposed_on, 10**9)]
-    if not held:
+    told = [v for v in held if _day(v.plate_since, -1) <= day]
+    given = {v.no for v in told if _day(v.plate_since, -1) == day}
+    taken = {v.no for v in told if v.replated and _day(v.disposed_on, 10**9) == day + 1}
+    if given and taken - given:
         return None
-    return min(held, key=lambda v: (-_day(v.registered_on, -1), _day(v.disposed_on, 10**9), v.id))
+    if not (told or held):
+        return None
+    return min(
+        told or held, key=lambda v: (-_day(v.registered_on, -1), _day(v.disposed_on, 10**9), v.replated, v.id)
+    )
 
 
 def _day(day: date | None, otherwise: int) -> int:
     return otherwise if day is None else (day - _EPOCH).days
+
+
+def _day_of(moment: datetime) -> date:
+    return _EPOCH + timedelta(days=china_day(to_us(moment)))

@@ -25,12 +25,15 @@ class VersionedTable:
         """What becomes of each record, and those that differ, each with its newest stored version (None = new), by id.
         ``same``: whether a record says what a stored version says. Records are at most one an id.
 
-        The records that differ are locked and compared once more then.
+        The records that are there and differ are locked, and compared once more then. Of a new one that somebody else writes at
+        the same time the database refuses the second first version.
         """
         stored = await self._newest(connection, records)
         different = {r.id: r for r in records if r.id not in stored or not same(r, stored[r.id])}
-        await self.lock(connection, list(different))
-        stored = await self._newest(connection, list(different.values()))
+        there = [r for r in different.values() if r.id in stored]
+        if there:
+            await self.lock(connection, [r.id for r in there])
+            stored = await self._newest(connection, there)
         results: list[WriteResult] = []
         changed: list[tuple[_R, Any]] = []
         for record in records:

@@ -41,7 +41,7 @@ def read_any(kind: str, data: bytes, form: Format | None, charset: str | None = 
 
 
 def _rows(kind: str, sheets: Sequence[Sheet]) -> Iterator[Row]:
-    number, header, lines = _table(kind, sheets)
+    number, header, lines = table_of(kind, sheets)
     columns = columns_of(kind, header, number)
     headers = dict(zip(columns, header, strict=True))
     for at, cells in lines:
@@ -66,7 +66,7 @@ def _rows(kind: str, sheets: Sequence[Sheet]) -> Iterator[Row]:
             yield row_of(at, columns, texts, headers)
 
 
-def _table(kind: str, sheets: Sequence[Sheet]) -> tuple[int, list[str], Iterator[Line]]:
+def table_of(kind: str, sheets: Sequence[Sheet]) -> tuple[int, list[str], Iterator[Line]]:
     """(row of the header, its cells, all lines) of the one sheet with a header. Raises UnreadableError."""
     found: list[tuple[str, int, list[str], Sheet]] = []
     first: tuple[str, int, list[str], Sheet] | None = None

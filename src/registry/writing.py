@@ -18,11 +18,13 @@ import asyncpg
 
 from registry.refusals import Flaw, RefusedError
 from runtime.connection import Connection
+from runtime.postgres import begin_with
 
 #: How often a transaction is tried that others got in the way of.
 TRIES: Final = 5
 #: How long a transaction waits for a row that another has changed and not committed yet.
 LOCK_TIMEOUT_S: Final = 30
+_PATIENCE: Final = f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_S * 1000};"
 #: Names our locks among all advisory locks with two keys.
 _LOCKS: Final = 0x676F6E67  # "gong"
 
@@ -70,14 +72,14 @@ async def in_transaction(connection: Connection, write: Callable[[], Awaitable[_
 
     Raises asyncpg.LockNotAvailableError when somebody else holds a row for longer than LOCK_TIMEOUT_S.
     """
-    for left in reversed(range(TRIES)):
-        try:
-            async with connection.transaction():
-                await connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_S * 1000}")
-                return await write()
-        except _AGAIN:
-            if not left:
-                raise
+    with begin_with(connection, _PATIENCE, ends_clean=False):
+        for left in reversed(range(TRIES)):
+            try:
+                async with connection.transaction():
+                    return await write()
+            except _AGAIN:
+                if not left:
+                    raise
     raise AssertionError("unreachable")
 
 

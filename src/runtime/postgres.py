@@ -105,6 +105,9 @@ async def renew_read_only(pool: asyncpg.Pool, error: BaseException) -> None:
 DEAD_AFTER_S: Final = 60.0
 #: How long a server may take to let us in.
 CONNECT_TIMEOUT_S: Final = 10.0
+#: So many statements stay prepared on a connection. The writes of the registry alone are more than the 100 that asyncpg keeps: a
+#: statement that was dropped is read and planned anew by the server, at two more round trips.
+STATEMENTS: Final = 500
 #: The same for the server: a client that vanished must not keep its locks (the judge that leads) for hours.
 _KEEPALIVES: Final = {
     "tcp_keepalives_idle": "30",
@@ -173,19 +176,23 @@ def connection_class(dead_after_s: float = DEAD_AFTER_S) -> type[Any]:
             super().__init__(protocol, transport, *rest)
             _watch_line(transport.get_extra_info("socket"), dead_after_s)
             self.begins_with = ""
+            self.ends_clean = False
             self._is_reset = False
 
         async def execute(self, query: str, *args: Any, **options: Any) -> str:
             # Both are sent with what is sent anyway: a transaction with a role of its own costs one round trip, not three.
             self._is_reset = False
-            if self.begins_with and not args:
+            if not args:
                 if query.startswith("BEGIN"):
                     query = f"{query}{self.begins_with}"
-                elif query == "COMMIT;":
+                elif query == "COMMIT;" and self.ends_clean:
                     done: str = await super().execute(f"{query}{self._whole_reset()}", **options)
                     self._is_reset = True
                     return done
             return str(await super().execute(query, *args, **options))
+
+        def leave_as_it_is(self) -> None:
+            self._is_reset = True
 
         def get_reset_query(self) -> str:
             is_reset, self._is_reset = self._is_reset, False
@@ -199,15 +206,23 @@ def connection_class(dead_after_s: float = DEAD_AFTER_S) -> type[Any]:
 
 
 @contextmanager
-def begin_with(connection: Any, sql: str) -> Iterator[None]:
-    """Within: every transaction on ``connection`` (one of ours, from a pool) begins with the statements ``sql``, which are sent
-    together with its BEGIN."""
+def begin_with(connection: Any, sql: str, *, ends_clean: bool = True) -> Iterator[None]:
+    """Within: every transaction on ``connection`` (one of ours) begins with the statements ``sql``, which are sent together with
+    its BEGIN; blocks of this within each other add theirs. ``ends_clean``: the connection is from a pool and has one transaction,
+    so the session is reset together with its COMMIT."""
     own = getattr(connection, "_con", connection)  # a pool gives out proxies
-    own.begins_with = sql
+    before = own.begins_with, own.ends_clean
+    own.begins_with, own.ends_clean = before[0] + sql, before[1] or ends_clean
     try:
         yield
     finally:
-        own.begins_with = ""
+        own.begins_with, own.ends_clean = before
+
+
+def only_read(connection: Any) -> None:
+    """Say of ``connection`` that nothing was done over it, since its pool gave it out, but to SELECT what changes nothing of
+    the session. It goes back to the pool without the round trip of a reset."""
+    getattr(connection, "_con", connection).leave_as_it_is()
 
 
 def _late_settings(connection: Any) -> str:
@@ -227,7 +242,11 @@ async def _open(dsn: str, kind: type[Any], timeout_s: float) -> Any:
     wanted = _wanted(dsn)
     try:
         connection = await asyncpg.connect(
-            dsn, timeout=timeout_s, connection_class=kind, server_settings=_KEEPALIVES | wanted
+            dsn,
+            timeout=timeout_s,
+            connection_class=kind,
+            server_settings=_KEEPALIVES | wanted,
+            statement_cache_size=STATEMENTS,
         )
     except _SETTINGS_REFUSED as error:
         raise _settings_lost(str(error)) from error

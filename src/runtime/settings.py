@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runtime.errors import ConfigurationError
+from runtime.map_layers import OnlineLayer
 
 
 class Settings(BaseSettings):
@@ -368,6 +370,22 @@ class Settings(BaseSettings):
         True,
         description="the API serves the console, the pages for people, at /; off: the API alone",
     )
+    basemap_file: Path | None = Field(
+        None,
+        description="base map of the console, as `gongche basemap prepare` makes it; unset = basemap/map.mbtiles in data_dir",
+    )
+    basemap_layers: Annotated[tuple[OnlineLayer, ...], NoDecode] = Field(
+        (),
+        max_length=5,
+        description="maps of others that people may choose, a JSON list (docs/base-map.md); their hosts then see what is looked at."
+        " none = no page asks another host",
+    )
+    grafana_url: str | None = Field(
+        None,
+        max_length=300,
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[!#-&(-;=?-Z_a-z~]*)?$",
+        description="where operators have Grafana; the page of operations then has a link to it. unset = none",
+    )
     session_over_http: bool = Field(
         False,
         description="session cookies over plain HTTP, without Secure, between programs of this machine: for trying it out;"
@@ -432,6 +450,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("basemap_layers", mode="before")
+    @classmethod
+    def _as_json(cls, value: object) -> object:
+        return json.loads(value or "[]") if isinstance(value, str) else value
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -96,7 +96,7 @@ async def opened(
     async def open_page(path: str = "/", **more: Any) -> Page:
         context = await browser.new_context(
             base_url=world.url,
-            viewport={"width": 1366, "height": 768},
+            viewport=more.pop("viewport", {"width": 1366, "height": 768}),
             locale="zh-CN",
             timezone_id="America/New_York",
             **more,
@@ -125,14 +125,28 @@ def _refuse(watch: Watch) -> Callable[..., Awaitable[None]]:
     return refuse
 
 
+@pytest.fixture(scope="session")
+def sessions() -> dict[str, Any]:
+    """The cookies of people who signed in for a test before, by login."""
+    return {}
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def visit(opened: Callable[..., Awaitable[Page]]) -> Visit:
-    """``await visit("office", "/alerts")``: a page at an address with this person signed in."""
+async def visit(opened: Callable[..., Awaitable[Page]], sessions: dict[str, Any]) -> Visit:
+    """``await visit("office", "/alerts")``: a page at an address with this person signed in. Who signed in for a test before is
+    so still, unless his session has ended."""
 
     async def go(login: str, path: str = "/", **more: Any) -> Page:
-        page = await opened("/login?return=" + path.replace("&", "%26"), **more)
-        await sign_in(page, login)
-        await page.locator("nav a").first.wait_for()
+        if login in sessions:
+            page = await opened(path, storage_state=sessions[login], **more)
+        else:
+            page = await opened("/login?return=" + path.replace("&", "%26"), **more)
+        form, inside = page.locator("input[name=password]"), page.locator("nav a").first
+        await form.or_(inside).first.wait_for(state="attached")
+        if await form.is_visible():
+            await sign_in(page, login)
+            await inside.wait_for(state="attached")  # on a telephone it is a drawer
+            sessions[login] = await page.context.storage_state()
         return page
 
     return go

@@ -15,7 +15,7 @@ ROOT: Final = Path(__file__).parents[2]
 PICTURES: Final = Path(__file__).parent / "pictures"
 _AXE: Final = ROOT / "console" / "node_modules" / "axe-core" / "axe.min.js"
 #: Answers of these kinds are asked for by tests; the browser tells of each in its console.
-_EXPECTED: Final = ("401 (", "403 (", "404 (", "409 (", "422 (", "429 (", "net::ERR_")
+_EXPECTED: Final = ("401 (", "403 (", "404 (", "409 (", "410 (", "412 (", "422 (", "429 (", "net::ERR_")
 
 
 class Watch:

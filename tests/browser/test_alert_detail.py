@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
+from pypdf import PdfReader
 
+from office.basemap.prepare import prepare
+from office.basemap.tile_file import path_of
 from rules.alerts.conclude import judgement_of
 from rules.alerts.feed import publish_feed
 from rules.alerts.model import AlertFacts
@@ -24,6 +29,7 @@ from tests.browser.pages import PICTURES, flaws, picture
 from tests.browser.world import MARKUP, World
 from tests.console_evidence import judged, long_track
 from tests.databases import copied
+from tests.osm_files import town
 
 Visit = Callable[..., Awaitable[Page]]
 LINES = "[role=row].line"
@@ -216,6 +222,22 @@ async def test_withdrawn_says_why_and_prints(visit: Visit, ids: dict[str, str]) 
     await page.screenshot(path=picture_path("alert-print"), full_page=True)
 
 
+async def test_dark_page_is_printed_on_white_paper_with_its_map(visit: Visit, ids: dict[str, str]) -> None:
+    page = await visit("office", f"/alerts/{ids['location']}", color_scheme="dark")
+    await expect(page.locator("[data-fix]")).to_contain_text("第 1 / 57")
+    printed = await page.pdf(format="A4", print_background=True)
+    PICTURES.mkdir(exist_ok=True)
+    (PICTURES / "alert.pdf").write_bytes(printed)
+    text = "".join(one.extract_text() for one in PdfReader(io.BytesIO(printed)).pages)
+    for told in ("定位异常", "证据地图", "SHA-256", "打印", "坐标系"):
+        assert told in text
+    assert "账户" not in text  # the frame is not printed
+    await expect(page.locator("html")).to_have_class("dark")  # and the screen is as it was
+    await page.emulate_media(media="print", color_scheme="dark")
+    await expect(page.locator("html")).not_to_have_class("dark")
+    assert await page.evaluate("() => getComputedStyle(document.body).color") == "rgb(31, 35, 41)"
+
+
 def picture_path(name: str) -> str:
     PICTURES.mkdir(exist_ok=True)
     return str(PICTURES / f"{name}.png")
@@ -271,6 +293,25 @@ async def test_unit_sees_no_buttons_and_markup_is_text(visit: Visit, ids: dict[s
         "() => document.querySelector('main').scrollWidth - document.querySelector('main').clientWidth"
     )
     assert wide <= 0
+
+
+async def test_base_map_lies_under_the_evidence(
+    visit: Visit, ids: dict[str, str], world: World, tmp_path: Path
+) -> None:
+    prepare(world.settings.data_dir, town(120.9, 32.0).write(tmp_path / "town.osm.pbf"), print)
+    page = await visit("office", f"/alerts/{ids['location']}")
+    await page.locator(".figure .ground[data-drawn^='own ']").wait_for()
+    drawing = page.get_by_role("img", name="证据地图")
+    await drawing.scroll_into_view_if_needed()
+    await picture(page, "alert-base-map")
+    await expect(page.locator("figcaption")).to_contain_text(
+        "底图仅供参照，不属于证据 © OpenStreetMap contributors"
+    )
+    # What is drawn follows the drawing, and nothing in it can be come to by keys.
+    await drawing.press("+")
+    await expect(page.locator(".figure .ground [tabindex='0']")).to_have_count(0)
+    assert await flaws(page) == []
+    path_of(world.settings.data_dir).unlink()
 
 
 async def test_no_such_alert(visit: Visit) -> None:

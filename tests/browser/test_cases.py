@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
@@ -13,6 +14,7 @@ from playwright.async_api import Page, expect
 
 from office.identity.subject import Role
 from runtime.postgres import connect
+from runtime.units import CHINA
 from tests.browser.pages import flaws, picture
 from tests.browser.world import MARKUP, World
 
@@ -91,6 +93,90 @@ async def drafted(visit: Visit, alerts: list[str], title: str) -> Page:
     return page
 
 
+VIEWER: Final = (
+    "Object.defineProperty(Navigator.prototype, 'pdfViewerEnabled', {{ configurable: true, get: () => {} }})"
+)
+
+
+async def papers(page: Page) -> None:
+    """A paper stands in the page where the browser shows PDF, and can be saved where it does not; what is refused is told."""
+    await page.context.add_init_script(VIEWER.format("false"))
+    await page.reload()
+    await page.locator("button[data-paper=closing]").click()
+    shown = page.locator("[data-test=paper]")
+    await expect(shown).to_contain_text("不能在页面中显示 PDF")
+    assert await shown.locator("iframe").count() == 0
+    async with page.expect_download() as waited:
+        await shown.get_by_role("link", name="下载").click()
+    assert (await waited.value).suggested_filename.endswith("核销单.pdf")
+
+    await page.context.add_init_script(VIEWER.format("true"))
+    await page.reload()
+    async with page.expect_response(re.compile(r"/documents/closing\?inline=true$")) as asked:
+        await page.locator("button[data-paper=closing]").click()
+    sent = (await asked.value).headers
+    assert (sent["content-type"], sent["x-content-type-options"]) == ("application/pdf", "nosniff")
+    assert sent["content-disposition"].startswith("inline;")
+    assert sent["content-security-policy"] == "frame-ancestors 'self'"
+    await expect(shown.locator("iframe")).to_have_attribute("title", re.compile("核销单（PDF）"))
+    await expect(shown.get_by_role("heading")).to_be_focused()
+    await picture(page, "case-paper")
+    await page.route("**/documents/order*inline*", lambda route: route.fulfill(
+        status=409, content_type="application/problem+json",
+        body='{"type":"urn:gongche:problem:no-such-document-yet","title":"与已有数据冲突 · Conflict","status":409,'
+        '"detail":"督办单尚未签发 · not issued"}',
+    ))  # fmt: skip
+    await page.locator("button[data-paper=order]").click()
+    await expect(shown.locator(".problem")).to_contain_text("督办单尚未签发")
+    await shown.get_by_role("button", name="收起").click()
+    await expect(shown).to_have_count(0)
+
+
+async def bundle(page: Page) -> None:
+    """The bundle for a purpose, and how to check it."""
+    await page.get_by_role("button", name="案卷包", exact=True).click()
+    form = page.locator("[data-test=bundle]")
+    await expect(form).to_contain_text("gongche verify")
+    await expect(form.get_by_role("button", name="下载案卷包")).to_be_disabled()
+    await form.get_by_label("用途").fill("移送纪检监察复核")
+    await picture(page, "case-bundle")
+    assert await flaws(page) == []
+    async with page.expect_download() as waited:
+        await form.get_by_role("button", name="下载案卷包").click()
+    saved = await waited.value
+    assert re.fullmatch(r"督.+-0001号\.zip", saved.suggested_filename)
+    content = await asyncio.to_thread((await saved.path()).read_bytes)
+    assert content.startswith(b"PK")
+
+
+async def objection(unit: Page, head: Page) -> None:
+    """The case costs points in the sheet of the quarter; the unit objects, once, and the office decides."""
+    now = datetime.now(CHINA)
+    sheet = f"/assessment/{now.year}Q{(now.month + 2) // 3}/jsj"
+    await unit.goto(sheet)
+    line = unit.locator("tr[data-line]").first
+    await expect(line).to_contain_text("程序不规范")
+    await picture(unit, "assessment-line")
+    assert await flaws(unit) == []
+    await line.get_by_role("button", name="提出异议").click()
+    asked = unit.get_by_role("dialog")
+    await asked.get_by_role("button", name="提出异议").click()
+    await expect(asked).to_contain_text("必须填写")
+    await asked.get_by_label("理由").fill("当日为应急出车，已有领导批示")
+    await asked.get_by_role("button", name="提出异议").click()
+    await expect(line).to_contain_text("待决定")
+    await expect(line.get_by_role("button", name="提出异议")).to_have_count(0)
+    await head.goto(sheet)
+    await expect(head.get_by_role("button", name="提出异议")).to_have_count(0)
+    await head.locator("tr[data-line]").first.get_by_role("link", name="待决定").click()
+    one = head.locator("article.one").filter(has_text="应急出车")
+    await one.get_by_label("决定的理由（必填）").fill("经核实予以采纳，不再扣分")
+    await one.get_by_role("button", name="异议成立").click()
+    await head.get_by_role("dialog").get_by_role("button", name="确定").click()
+    await head.goto(sheet)
+    await expect(head.locator("tr[data-line]").first).to_contain_text("异议成立")
+
+
 async def test_whole_life(visit: Visit, world: World, people: None) -> None:
     alerts = await alerts_of(world, "jsj", 2)
     office = await drafted(visit, alerts, f"夜间用车 {MARKUP}")
@@ -127,7 +213,12 @@ async def test_whole_life(visit: Visit, world: World, people: None) -> None:
     await unit.locator("input[type=file]").set_input_files(
         {"name": "现场照片.png", "mimeType": "image/png", "buffer": PNG}
     )
-    await expect(unit.get_by_role("link", name="现场照片.png")).to_be_visible()
+    photo = unit.locator("ul.files li").filter(has_text="现场照片.png")
+    await photo.get_by_role("button", name="查看").click()
+    await expect(photo.get_by_role("img")).to_be_visible()
+    assert await photo.get_by_role("img").evaluate("one => one.decode().then(() => one.naturalWidth)") == 1
+    await photo.get_by_role("button", name="收起").click()
+    await expect(photo.get_by_role("img")).to_have_count(0)
     await unit.locator("input[type=file]").set_input_files(
         {"name": "脚本.pdf", "mimeType": "application/pdf", "buffer": b"<script>alert(1)</script>"}
     )
@@ -170,13 +261,13 @@ async def test_whole_life(visit: Visit, world: World, people: None) -> None:
     await send(office, sure=True)
     await state(office, "已核销")
     await expect(office.locator("[data-test=finding]")).to_contain_text("程序不规范")
-    async with office.expect_download() as waited:
-        await office.locator("button[data-paper=closing]").click()
-    download = await waited.value
-    assert download.suggested_filename.endswith("核销单.pdf")
+    await papers(office)
+    await bundle(office)
+    await expect(unit.get_by_role("button", name="案卷包")).to_have_count(0)
+    await objection(unit, head)
     await picture(office, "case-closed")
     assert await flaws(office) == []
-    thread = [await li.get_attribute("data-step") for li in await office.locator("ol > li").all()]
+    thread = [await li.get_attribute("data-step") for li in await office.locator("ol > li[data-step]").all()]
     assert thread == ["close", "sign-reply", "reply", "attach", "sign", "issue", "submit", "draft"]
 
 

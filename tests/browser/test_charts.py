@@ -243,6 +243,53 @@ async def test_assessment_ranking_sheet_and_an_objection(visit: Visit) -> None:
     assert decided["state"] == "upheld"
 
 
+async def test_a_table_is_drafted_published_and_a_sheet_closed(visit: Visit) -> None:
+    page = await visit("office", "/assessment/tables?organisation=city&year=2026")
+    await expect(page.get_by_text("本年没有发布的评分表")).to_be_visible()
+    await picture(page, "assessment-tables")
+    assert await flaws(page) == []
+    await page.get_by_role("button", name="拟新版本").click()
+    await page.get_by_label("满分 1", exact=True).fill("9")
+    await expect(page.get_by_text("满分合计 99.00，须为 100.00")).to_be_visible()
+    await page.get_by_role("button", name="保存草稿").click()
+    await expect(page.get_by_text("有 1 处须更正，未保存。")).to_be_visible()
+    await page.get_by_label("满分 2", exact=True).fill("11")
+    await page.locator(".entries li").first.get_by_role("button", name="修改扣分").click()
+    await page.get_by_role("dialog").get_by_label("扣分").fill("4")
+    await page.get_by_role("dialog").get_by_role("button", name="确定").click()
+    await picture(page, "assessment-draft")
+    assert await flaws(page) == []
+    await page.get_by_role("button", name="保存草稿").click()
+    row = page.locator("tr[data-version='1']")
+    await expect(row).to_contain_text("草稿")
+    await page.locator("tr[data-version='0']").get_by_role("button", name="与所选比较").click()
+    await expect(page.get_by_role("table", name="不同之处").locator("tbody tr")).to_have_count(3)
+    await picture(page, "assessment-compare")
+    await expect(page.get_by_role("button", name="发布评分表")).to_have_count(0)  # another person publishes
+
+    head = await visit("head", "/assessment/tables?organisation=city&year=2026")
+    await head.get_by_role("button", name="发布评分表").click()
+    await head.get_by_role("dialog").get_by_role("button", name="发布评分表").click()
+    await expect(head.locator("tr[data-version='1']")).to_contain_text("2026-01-01")
+    await expect(head.get_by_role("button", name="发布评分表")).to_have_count(0)
+
+    await head.goto("/assessment/2026Q3/jsj")
+    part = head.get_by_role("region", name="关闭考核表")
+    await expect(part).to_contain_text("冻结")
+    await picture(head, "assessment-close")
+    assert await flaws(head) == []
+    await part.get_by_role("button", name="关闭考核表").click()
+    asked = head.get_by_role("dialog")
+    await expect(asked).to_contain_text("市建设局 2026年第3季度")
+    await asked.get_by_role("button", name="关闭考核表").click()
+    await expect(head.locator(".sum")).to_contain_text("异议截止")
+    await expect(part).to_have_count(0)
+    assert (await api(head, "/v1/assessments/2026Q3/jsj"))["closed_by"] == "陈静"
+    await page.goto("/assessment/2026Q3/wsj")
+    await expect(page.get_by_role("heading", name="扣分明细")).to_be_visible()
+    await expect(page.get_by_role("region", name="关闭考核表")).to_have_count(0)  # no right: no button
+
+
 async def test_who_may_not_decide_has_no_button(visit: Visit) -> None:
     page = await visit("office", "/assessment/objections")
     await expect(page.locator("[data-id=objection-1]")).to_be_visible()

@@ -123,6 +123,12 @@ async def test_draw_change_and_end(visit: Visit) -> None:
     await expect(page.get_by_text("此围栏已被他人修改（现为第 2 版）")).to_be_visible()
     drawn = await _shown(page)
     assert (len(drawn), drawn[0][0]) == (3, west)
+    # Both versions: the other name, and the other area dashed on the map.
+    await expect(page.locator("tr[data-field=name]")).to_contain_text("<b>停车场</b>")
+    await expect(page.locator("tr[data-field=area]")).to_contain_text("4 个顶点")
+    await expect(page.locator("[data-test=beside]")).to_be_visible()
+    await picture(page, "fences-two-versions")
+    assert await flaws(page) == []
     await page.get_by_role("button", name="仍按我的内容保存").click()
     await page.get_by_role("button", name="确定").click()
     versions = page.get_by_role("table", name="各版本")
@@ -136,6 +142,56 @@ async def test_draw_change_and_end(visit: Visit) -> None:
     await page.get_by_role("dialog").get_by_role("button", name="撤销围栏").click()
     await expect(versions.get_by_role("row").nth(1)).to_contain_text("已失效")
     assert (await _read(page, "/v1/fences/f-1"))["valid_to"] is not None
+
+
+async def test_areas_holes_and_another_datum(visit: Visit) -> None:
+    page = await visit("office", "/fences/new")
+    await page.locator(".fence-map[data-face]").wait_for()
+    for _ in range(6):
+        await page.get_by_role("button", name="放大").click()
+
+    async def draw(button: str, *points: tuple[int, int]) -> None:
+        await page.get_by_role("button", name=button).click()
+        for x, y in points:
+            await _press(page, x, y)
+        await page.get_by_role("button", name="完成绘制").click()
+
+    await draw("重新绘制", (100, 120), (400, 120), (400, 420), (100, 420))
+    await draw("再画一块", (460, 120), (600, 120), (600, 300))
+    # A hole goes where its first point lies; outside of every area it is refused.
+    await page.get_by_role("button", name="画内孔").click()
+    await _press(page, 440, 440)
+    said = page.locator("#fence-geometry")
+    await expect(said).to_contain_text("内孔不在外边界之内")
+    for x, y in ((180, 200), (300, 200), (300, 320)):
+        await _press(page, x, y)
+    await page.get_by_role("button", name="完成绘制").click()
+    await expect(said).to_be_empty()
+    part = page.get_by_label("部分").first  # the other one is of the converted area, which is only shown
+    parts = part.locator("option")
+    await expect(parts).to_have_text(["第 1 块外边界", "第 2 块外边界", "第 2 块内孔 1"])
+    # Of another datum it lies elsewhere: the dashed area is the one by which is judged.
+    await page.get_by_label("坐标系").select_option("gcj02")
+    await expect(page.locator("[data-test=beside]")).to_be_visible()
+    await expect(page.get_by_text("与换算为 WGS-84 的位置相差约")).to_be_visible()
+    await picture(page, "fences-parts")
+    assert await flaws(page) == []
+    await page.get_by_label("编号 *").fill("f-parts")
+    await page.get_by_label("名称 *").fill("东院、西院")
+    await page.get_by_role("combobox", name="单位").click()
+    await page.get_by_role("option", name="市建设局").click()
+    await page.get_by_role("button", name="保存").click()
+    await expect(page.get_by_role("heading", name="东院、西院")).to_be_visible()
+    stored = await _read(page, "/v1/fences/f-parts")
+    assert (stored["datum"], stored["geometry"]["type"]) == ("gcj02", "MultiPolygon")
+    assert [len(area) for area in stored["geometry"]["coordinates"]] == [1, 2]
+    # The hole is taken out again.
+    await page.get_by_role("button", name="修改").click()
+    await part.select_option(label="第 2 块内孔 1")
+    await page.get_by_role("button", name="删除此内孔").click()
+    await expect(parts).to_have_count(2)
+    await page.get_by_role("button", name="取消").click()
+    await page.get_by_role("dialog").get_by_role("button", name="确定").click()
 
 
 async def test_import_and_without_the_right(visit: Visit, tmp_path: Path) -> None:
@@ -160,6 +216,7 @@ async def test_import_and_without_the_right(visit: Visit, tmp_path: Path) -> Non
     await page.get_by_label("选择文件").set_input_files(file)
     await expect(page.get_by_role("button", name="导入", exact=True)).to_be_disabled()
     await page.get_by_label("坐标系").select_option("gcj02")
+    await expect(page.locator("[data-test=preview] [data-test=beside]")).to_be_visible()
     await page.get_by_role("combobox", name="单位").click()
     await page.get_by_role("option", name="市教育局").click()
     await page.get_by_role("button", name="导入", exact=True).click()

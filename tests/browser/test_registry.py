@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import openpyxl
 from playwright.async_api import Page, expect
 
 from runtime.postgres import connect
@@ -51,13 +53,26 @@ async def test_list_edit_and_conflict(visit: Visit, world: World) -> None:
     await expect(page.get_by_text("此记录已被他人修改")).to_be_visible()
     await expect(page.locator(".meanwhile")).to_contain_text("报备文号")
     await expect(page.get_by_label("类别")).to_have_value("应急保障")
+    await picture(page, "registry-two-versions")
+    assert await flaws(page) == []
     await page.get_by_role("button", name="载入最新内容").click()
     await expect(page.get_by_label("报备文号")).to_have_value("苏机管〔2026〕7号")
+    # Once more: both had something to say. What only the other one changed is chosen already, the rest is the clerk's choice.
     await page.get_by_label("类别").fill("机要通信")
-    await page.get_by_role("button", name="保存").click()
+    await _execute(
+        world, "UPDATE vehicles SET report = '苏机管〔2026〕8号', category = '行政执法' WHERE id = 'car-2'"
+    )
+    await page.get_by_role("button", name="保存", exact=True).click()
+    rows = page.locator("[data-test=two-versions] tbody tr")
+    await expect(rows).to_have_count(2)
+    await expect(page.locator("tr[data-field=category] td").first).to_have_class("taken")
+    await expect(page.locator("tr[data-field=report] td").last).to_have_class("taken")
+    await page.get_by_role("button", name="按所选合并").click()
+    await expect(page.get_by_label("报备文号")).to_have_value("苏机管〔2026〕8号")
+    await page.get_by_role("button", name="保存", exact=True).click()
     await expect(page.get_by_role("heading", name="苏F·12346")).to_be_visible()
     await expect(page.locator("dl").first).to_contain_text("机要通信")
-    await expect(page.locator("dl").first).to_contain_text("苏机管〔2026〕7号")
+    await expect(page.locator("dl").first).to_contain_text("苏机管〔2026〕8号")
 
 
 async def test_new_order_its_versions_and_a_taken_id(visit: Visit) -> None:
@@ -103,19 +118,24 @@ async def test_import_with_wrong_rows(visit: Visit, tmp_path: Path) -> None:
     await picture(page, "registry-import")
     assert await flaws(page) == []
     async with page.expect_download() as given:
-        await page.get_by_role("button", name="下载错误的行").click()
-    path = await (await given.value).path()
-    text = await asyncio.to_thread(path.read_text, "utf-8-sig")
-    saved = text.splitlines()
-    assert saved[0] == "编号,车牌号,单位,错误说明"
-    assert saved[-1].startswith("car-10,苏F10101,nowhere,单位：")
-    assert not any(line.startswith("car-8") for line in saved)
+        await page.get_by_role("button", name="下载更正文件").click()
+    saved = await given.value
+    assert saved.suggested_filename == "车辆-待更正.xlsx"
+    book = openpyxl.load_workbook(io.BytesIO(await asyncio.to_thread((await saved.path()).read_bytes)))
+    sheet = book["更正"]
+    assert [cell.value for cell in sheet[1]][2:] == ["编号", "车牌号", "单位"]
+    assert [sheet.cell(row, 3).value for row in (2, 3, 4)] == ["car-9", "car-10", "car-8"]
+    assert "nowhere" in str(sheet.cell(3, 1).value)
+    # Changed since it was chosen: said so, and asked for anew.
     file.write_bytes(rows.splitlines()[0].encode("gbk") + "\ncar-8,苏F88888,jsj\n".encode("gbk"))
     await page.get_by_role("button", name="导入").click()
     await expect(page.get_by_text("文件在选择之后被修改")).to_be_visible()
-    await page.get_by_label("选择文件").set_input_files(file)
+    sheet.cell(2, 4).value, sheet.cell(3, 5).value = "苏F90909", "wsj"
+    corrected = tmp_path / "车辆-已更正.xlsx"
+    book.save(corrected)
+    await page.get_by_label("选择文件").set_input_files(corrected)
     await page.get_by_role("button", name="导入").click()
-    await expect(page.locator(".counts .created")).to_contain_text("1")
+    await expect(page.locator(".counts .created")).to_contain_text("3")
     # A statement: good rows are written, the others named.
     await page.goto("/registry/fuel-transactions/import")
     statement = tmp_path / "对账单.csv"

@@ -16,6 +16,7 @@ import pytest
 
 from api import http
 from api.app import create_app
+from api.basemap.endpoints import READ as MAPS
 from api.http import MAX_BODY
 from api.problems import OF_PEOPLE
 from api.registry.examples import EXAMPLES
@@ -39,7 +40,8 @@ READ = {
     "/v1/subscriptions/{name}/entries": {"alerts:read"}, "/v1/audit": {"audit:read"},
     "/v1/cases": set(), "/v1/complaints": set(), "/v1/tasks": set(), "/v1/messages": set(), "/v1/secret-vehicles": {"secret:read"},
     "/v1/assessment": set(), "/v1/exchange": set(), "/v1/reports": set(), "/v1/unit-channels": {"registry:write"},
-    "/v1/commands": {"commands:read"}, "/v1/backtests": {"registry:write"}, "/v1/operations": {"ops:read"},
+    "/v1/commands": {"commands:read"},
+    "/v1/backtests": {"registry:write"}, "/v1/operations": {"ops:read"}, "/v1/basemap": {*MAPS},
     "/v1/statistics/alerts": {"alerts:read"}, "/v1/statistics/fleet": {"tracks:read"}, "/v1/statistics": {*NUMBERS_OF},
 }  # fmt: skip
 #: Answers that go on until they are told to end.
@@ -62,6 +64,9 @@ def at(path: str, id: str = "x", name: str = "x") -> str:
         .replace("{delivery}", "1")
         .replace("{no}", "1")
         .replace("{letter}", "1")
+    )
+    address = (
+        address.replace("{version}", "0" * 16).replace("{z}", "5").replace("{x}", "1").replace("{y}", "1")
     )
     address = address.replace("{organisation}", "x").replace("{year}", "2026").replace("{period}", "2026Q1")
     if path.endswith("/attachments"):

@@ -66,6 +66,20 @@ async def paper(site: Site, who: str, id: str, kind: str) -> str:
     return squeezed(text_of(response.content))
 
 
+def in_place(answer: httpx.Response, saved: httpx.Response) -> None:
+    """The same bytes, to be shown in a frame of our own pages and of nobody else's; saved where nobody asked for that."""
+    assert answer.content == saved.content
+    assert answer.headers["content-disposition"] == saved.headers["content-disposition"].replace(
+        "attachment", "inline", 1
+    )
+    assert (answer.headers["content-type"], answer.headers["x-content-type-options"]) == (
+        "application/pdf",
+        "nosniff",
+    )
+    assert answer.headers["content-security-policy"] == "frame-ancestors 'self'"
+    assert saved.headers["content-security-policy"] == "default-src 'none'; sandbox"
+
+
 async def refused(site: Site, who: str, id: str, kind: str, status: int) -> str:
     detail: str = (await get(site, who, f"cases/{id}/documents/{kind}", status)).json()["detail"]
     assert " · " in detail
@@ -86,6 +100,7 @@ async def test_a_case_has_the_paper_of_each_step(bureau: Site) -> None:
     await bureau.step("clerk", id, "submit")
     number = (await bureau.step("head", id, "issue"))["number"]
     order = await get(bureau, "unit", f"cases/{id}/documents/order")
+    in_place(await get(bureau, "unit", f"cases/{id}/documents/order?inline=true"), order)
     text = await paper(bureau, "unit", id, "order")
     for said in (number, "紧急", "jsj：", "关于夜间用车的督办单", "苏F12345", "最远离开围栏", "18,400米", "张三", "第十七条", "head",
                  "请核实#setpage(width:1pt)$x$并回复[U+1F600]", "自下达次日起第2个工作日", chinese_day(days_ahead(2)),

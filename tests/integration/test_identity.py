@@ -18,6 +18,7 @@ from office.identity.secrets import digest
 from office.identity.sessions import csrf_token
 from office.identity.subject import Role
 from tests.integration.identity_site import COOKIE, Browser, Site
+from tests.waiting import wait_until
 
 PASSWORD = "a long sentence of mine"
 OTHER = "another sentence of mine"
@@ -108,6 +109,19 @@ def test_a_session_ends_when_it_is_idle_and_after_its_time(site: Site) -> None:
         browser = site.signed_in(login, PASSWORD)
         site.sql(f"UPDATE sessions SET {change} WHERE sha256 = $1", digest(browser.cookies[COOKIE]))  # noqa: S608 - constant
         problem(browser.get("/v1/session"), 401, "session-ended")
+
+
+def test_what_a_page_asks_by_itself_does_not_keep_a_session_alive(site: Site) -> None:
+    browser = site.signed_in(login := person(site), PASSWORD)
+    seen = "SELECT seen_at > now() - interval '10 min' AS late FROM sessions WHERE user_id = $1"
+    site.sql("UPDATE sessions SET seen_at = now() - interval '20 min' WHERE user_id = $1", login)
+    for api in (0, 1):
+        other = site.browser(api)
+        other.cookies = dict(browser.cookies)
+        assert other.get("/v1/sessions", headers={"X-Background": "true"}).status_code == 200
+    assert not site.sql(seen, login)[0]["late"]
+    assert browser.get("/v1/sessions").status_code == 200
+    wait_until(lambda: site.sql(seen, login)[0]["late"], "a use is noted")
 
 
 def test_what_another_site_sends_changes_nothing(site: Site) -> None:

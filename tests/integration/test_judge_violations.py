@@ -200,3 +200,50 @@ async def test_the_order_of_arrival_does_not_matter(world: OffenceWorld, pool: a
         rng.shuffle(facts)
         assert await outcome(facts, step) == whole
     assert len(await world.everything(GATHERER)) >= len(whole)
+
+
+async def plates_told(world: OffenceWorld, when: str) -> None:
+    """The register was told of all new plates at ``when`` (the database's clock is not that of the world)."""
+    await world.sql(
+        "UPDATE vehicle_plates SET valid_to = $1, valid_from = '-infinity' WHERE valid_to IS NOT NULL",
+        world.time(china(when)),
+    )
+    await world.sql(
+        "UPDATE vehicle_plates p SET valid_from = $1 WHERE valid_to IS NULL AND EXISTS"
+        " (SELECT FROM vehicle_plates f WHERE f.vehicle_no = p.vehicle_no AND f.valid_to IS NOT NULL)",
+        world.time(china(when)),
+    )
+
+
+async def test_a_plate_that_another_vehicle_had_then_accuses_nobody(world: OffenceWorld) -> None:
+    """A plate goes from one vehicle to another: what happened before, and on that day, is not the second one's. Whether the first one had it
+    by a slip the register does not say: its alert is withdrawn, as when a slip is corrected."""
+    await world.violation("W1", "2026-02-03 10:00")
+    await world.violation("W2", "2026-02-05 10:00")
+    (raised,) = await world.work(GATHERER)
+    assert raised.vehicle == "V1"
+    await world.sql("UPDATE vehicles SET plate = '苏F00009' WHERE id = 'V1'")
+    await world.sql("UPDATE vehicles SET plate = '苏F00001' WHERE id = 'V2'")
+    await plates_told(world, "2026-02-10 15:00")
+    await world.work(GATHERER)
+    assert await world.told() == {"vehicle:V1:2026-02": "withdrawn"}
+    await world.violation("W3", "2026-02-10 09:00")
+    await world.violation("W4", "2026-02-10 20:00")
+    await world.violation("W5", "2026-02-12 10:00")
+    assert await world.work(GATHERER) == []
+    await world.violation("W6", "2026-02-13 10:00")
+    (other,) = await world.work(GATHERER)
+    assert (other.vehicle, other.measures["violations"].value) == ("V2", 2)
+
+
+async def test_a_plate_that_nobody_else_had_is_the_vehicle_s_before_the_register_was_told(
+    world: OffenceWorld,
+) -> None:
+    """A slip in the register that was corrected, or a change that was told late."""
+    await world.violation("W1", "2026-02-03 10:00", plate="苏F00007")
+    await world.violation("W2", "2026-02-05 10:00", plate="苏F00007")
+    assert await world.work(GATHERER) == []
+    await world.sql("UPDATE vehicles SET plate = '苏F00007' WHERE id = 'V1'")
+    await plates_told(world, "2026-02-10 15:00")
+    (raised,) = await world.work(GATHERER)
+    assert (raised.vehicle, raised.measures["violations"].value) == ("V1", 2)

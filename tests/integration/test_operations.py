@@ -57,6 +57,7 @@ async def test_a_process_notes_its_own_figures_and_says_when_it_leaves(
         assert mine["memory_bytes"] > 1e6
         assert 0 <= mine["age_s"] < 60
         assert state["versions"] == [mine["version"]]
+        assert state["grafana"] is None
         down = {alarm["process"] for alarm in state["alarms"] if alarm["name"] == "GongcheDown"}
         assert down == {"gateway", "worker", "judge", "deliver"}
     (mine,) = (await operator.get("/v1/operations/state")).json()["processes"]

@@ -399,6 +399,8 @@ ELSE: Final = {
 SMALL: Final = (*OF_PEOPLE, "/v1/oidc")
 #: What reads the months that it tells of as a whole.
 REPORTS: Final = ("/v1/reports/",)
+#: What asks the database for nothing but who asks.
+FILES: Final = ("/v1/basemap",)
 
 
 def operations() -> dict[str, set[str]]:
@@ -407,7 +409,7 @@ def operations() -> dict[str, set[str]]:
     return {
         path: {p["name"] for p in methods["get"].get("parameters", ()) if p["in"] == "query"}
         for path, methods in paths.items()
-        if "get" in methods and path.startswith("/v1/") and not path.startswith((*SMALL, *REPORTS))
+        if "get" in methods and path.startswith("/v1/") and not path.startswith((*SMALL, *REPORTS, *FILES))
     }
 
 

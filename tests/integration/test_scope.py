@@ -173,6 +173,15 @@ async def test_what_somebody_has_read_nobody_else_sees(units: ScopeWorld, dsn: s
             assert await connection.execute("DELETE FROM alert_reads") == "DELETE 1"
     async with as_request(dsn, A) as connection:
         await refused(connection, sql, "user:1", foreign)
+    # They end with their alert.
+    async with units.pool.acquire() as connection:
+        around = connection.transaction()
+        await around.start()
+        await connection.execute("SET LOCAL session_replication_role = replica")  # no foreign keys of others
+        await connection.execute("ALTER TABLE alerts ENABLE ALWAYS TRIGGER alert_reads_end")
+        await connection.execute("DELETE FROM alerts WHERE id = $1", own)
+        assert await connection.fetchval("SELECT count(*) FROM alert_reads WHERE alert = $1", own) == 0
+        await around.rollback()
     await units.pool.execute("DELETE FROM alert_reads")
 
 

@@ -19,9 +19,10 @@ from registry.stations import FuelStation
 from registry.terminals import Terminal
 from registry.values import Record
 from registry.vehicles import Vehicle
+from registry.writing import MeanwhileError, in_transaction
 from runtime.errors import ConfigurationError
 from runtime.migrations import migrate
-from runtime.postgres import PINNED, connect, create_pool
+from runtime.postgres import PINNED, connect, create_pool, only_read
 
 #: Defaults that an administrator may have set, each of another kind than ours.
 ODD = {
@@ -245,3 +246,55 @@ async def test_the_schema_may_be_chosen_by_the_dsn(postgres_dsn: str, tmp_path: 
     finally:
         await server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         await server.close()
+
+
+async def test_a_connection_that_only_read_goes_back_without_a_reset(db_url: str) -> None:
+    pool = await create_pool(db_url, max_size=1)
+    other = await connect(db_url)
+
+    async def last(pid: int) -> str:
+        """What was asked last over the connection of the pool."""
+        return str(await other.fetchval("SELECT query FROM pg_stat_activity WHERE pid = $1", pid))
+
+    try:
+        async with pool.acquire() as connection:
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+            await connection.fetchval("SELECT 1 AS mine")
+            only_read(connection)
+        assert await last(pid) == "SELECT 1 AS mine"
+        async with pool.acquire() as connection:
+            only_read(connection)
+            await connection.execute("SET work_mem = '7MB'")  # so it did not only read, after all
+        assert "RESET ALL" in await last(pid)
+        async with pool.acquire() as connection:
+            assert await connection.fetchval("SELECT pg_backend_pid()") == pid
+            assert await connection.fetchval("SHOW work_mem") != "7MB"
+    finally:
+        pool.terminate()
+        await other.close()
+
+
+async def test_a_write_that_is_begun_again_keeps_the_session_and_its_patience(db_url: str) -> None:
+    """An import has its reach for the session: no transaction of it may take that away."""
+    connection = await connect(db_url)
+    tries: list[tuple[str, str]] = []
+
+    async def write() -> None:
+        tries.append(
+            tuple(
+                await connection.fetchrow(
+                    "SELECT current_setting('work_mem'), current_setting('lock_timeout')"
+                )
+            )
+        )
+        if len(tries) < 3:
+            raise MeanwhileError
+
+    try:
+        await connection.execute("SET work_mem = '7MB'")
+        await in_transaction(connection, write)
+        assert tries == [("7MB", "30s")] * 3
+        assert await connection.fetchval("SHOW work_mem") == "7MB"
+        assert await connection.fetchval("SHOW lock_timeout") == "0"
+    finally:
+        await connection.close()

@@ -355,7 +355,10 @@ async def test_what_somebody_has_read_is_his_own(units: ScopeWorld) -> None:
         assert len(await pages_of(client, "/v1/alerts", unread)) == len(left) + 5
         await units.pool.execute("DELETE FROM alert_versions WHERE alert_id = $1 AND version = 2", id)
         await units.pool.execute("UPDATE alerts SET version = 1 WHERE id = $1", id)
-        for wrong in ({}, {"alerts": []}, {"alerts": [{"id": "x"}]}, {"alerts": [{"id": "x\0", "version": 1}]}, {"alerts": [{"id": "x", "version": 0}]}):  # fmt: skip
+        refused: list[dict[str, Any]] = [
+            {}, {"alerts": []}, {"alerts": [{"id": "x"}]}, {"alerts": [{"id": "x\0", "version": 1}]}, {"alerts": [{"id": "x", "version": 0}]},
+        ]  # fmt: skip
+        for wrong in refused:
             assert (await client.post("/v1/alerts:read", json=wrong)).status_code == 422, wrong
     await units.pool.execute("TRUNCATE alert_reads")
 

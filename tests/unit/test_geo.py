@@ -194,6 +194,22 @@ def test_datum_round_trip_over_china(datum: Datum) -> None:
     assert geo.distance_m(lat, lon, *there).min() > 20
 
 
+@pytest.mark.parametrize("datum", [Datum.GCJ02, Datum.BD09])
+def test_a_point_is_the_same_alone_and_among_others(datum: Datum) -> None:
+    """To the last bit, also where the rounds end early because nothing changes any more."""
+    rng = np.random.default_rng(4)
+    lat, lon = rng.uniform(18, 53.5, 300), rng.uniform(73.6, 135, 300)
+    w_lat, w_lon = lat.copy(), lon.copy()
+    for _ in range(10):
+        got_lat, got_lon = geo.from_wgs84(datum, w_lat, w_lon)
+        w_lat, w_lon = w_lat + (lat - got_lat), w_lon + (lon - got_lon)
+    together = geo.to_wgs84(datum, lat, lon)
+    for k in range(len(lat)):
+        alone = geo.to_wgs84(datum, lat[k : k + 1], lon[k : k + 1])
+        if geo.in_china(lat[k : k + 1], lon[k : k + 1])[0]:
+            assert (alone[0][0], alone[1][0]) == (w_lat[k], w_lon[k]) == (together[0][k], together[1][k])
+
+
 def test_datum_known_places() -> None:
     # 天安门: the well-known pairs of the open converters (eviltransform, coordtransform).
     lat, lon = geo.from_wgs84(Datum.GCJ02, 39.907333, 116.391083)

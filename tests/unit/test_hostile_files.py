@@ -3,14 +3,12 @@ reader passes by far. The bounds are the kernel's (RLIMIT), in a process of its 
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import re
 import subprocess
 import sys
 import textwrap
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,13 +38,8 @@ def outcomes(cases: Mapping[str, tuple[str, str]], tmp_path: Path) -> dict[str, 
     The data is made beforehand, in another process: making it is dear, too."""
     code = f"""
         import resource, sys
-        from datetime import UTC, datetime
         from pathlib import Path
-        from registry import bulk
-        from registry.refusals import RefusedError
-        from registry.statements.columns import FileMapping
-        from registry.statements.importer import read_statement
-        from tests.unit.test_hostile_files import HEAD, M, cell, sheet, xlsx
+        from tests.hostile_workbooks import HEAD, M, cell, sheet, xlsx
         def statement(): return read_statement("statement", data, FileMapping(), datetime.now(UTC))
         def records(kind, form): return bulk.validate_rows(kind, bulk.read_rows(kind, data, form))
         cases, file = {dict(cases)!r}, Path(sys.argv[1])
@@ -54,6 +47,11 @@ def outcomes(cases: Mapping[str, tuple[str, str]], tmp_path: Path) -> dict[str, 
             for number, (made, _) in enumerate(cases.values()):
                 file.with_suffix(f".{{number}}").write_bytes(eval(made))
             raise SystemExit
+        from datetime import UTC, datetime
+        from registry import bulk
+        from registry.refusals import RefusedError
+        from registry.statements.columns import FileMapping
+        from registry.statements.importer import read_statement
         resource.setrlimit(resource.RLIMIT_CPU, ({CPU_S}, {CPU_S}))
         size = int(open("/proc/self/statm").read().split()[0]) * 4096
         resource.setrlimit(resource.RLIMIT_AS, (size + {MEMORY}, size + {MEMORY}))
@@ -73,55 +71,6 @@ def outcomes(cases: Mapping[str, tuple[str, str]], tmp_path: Path) -> dict[str, 
         )  # fmt: skip
         assert done.returncode == 0, (step, done.returncode, done.stdout, done.stderr[-2000:])
     return dict(line.split("\t", 1) for line in done.stdout.splitlines())
-
-
-M = 1 << 20
-_NAMESPACE = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
-
-
-def cell(place: str, text: str) -> str:
-    return f'<c r="{place}" t="inlineStr"><is><t>{text}</t></is></c>'
-
-
-HEAD = f'<row r="1">{cell("A1", "卡号")}{cell("B1", "交易时间")}{cell("C1", "交易类型")}{cell("D1", "数量")}</row>'
-
-
-def sheet(rows: str, more: str = "") -> str:
-    return f'<?xml version="1.0"?><worksheet {_NAMESPACE}><sheetData>{rows}</sheetData>{more}</worksheet>'
-
-
-def xlsx(parts: dict[str, str], sheets: int = 1) -> bytes:
-    """A workbook by hand, with ``parts`` in place of the usual ones, and enough beside them that its ratio is no reason."""
-    numbers = range(1, sheets + 1)
-    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-    made = {
-        "[Content_Types].xml": f'<?xml version="1.0"?><Types xmlns="{_PACKAGE}/content-types"><Default Extension="rels" ContentType='
-        '"application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/>'
-        f'<Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/><Override PartName="/xl/styles.xml"'
-        f' ContentType="{kind}.styles+xml"/><Override PartName="/xl/sharedStrings.xml" ContentType="{kind}.sharedStrings+xml"/>'
-        + "".join(f'<Override PartName="/xl/worksheets/sheet{k}.xml" ContentType="{kind}.worksheet+xml"/>' for k in numbers)
-        + "</Types>",
-        "_rels/.rels": f'<?xml version="1.0"?><Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="r"'
-        f' Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<?xml version="1.0"?><workbook {_NAMESPACE} xmlns:r="{_OFFICE}"><sheets>'
-        + "".join(f'<sheet name="S{k}" sheetId="{k}" r:id="r{k}"/>' for k in numbers)
-        + "</sheets></workbook>",
-        "xl/_rels/workbook.xml.rels": f'<?xml version="1.0"?><Relationships xmlns="{_PACKAGE}/relationships">'
-        + "".join(f'<Relationship Id="r{k}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{k}.xml"/>' for k in numbers)
-        + f'<Relationship Id="s" Type="{_OFFICE}/styles" Target="styles.xml"/><Relationship Id="t"'
-        f' Type="{_OFFICE}/sharedStrings" Target="sharedStrings.xml"/></Relationships>',
-        "xl/styles.xml": f'<?xml version="1.0"?><styleSheet {_NAMESPACE}><fonts><font/></fonts><fills><fill/></fills><borders>'
-        '<border/></borders><cellStyleXfs><xf/></cellStyleXfs><cellXfs><xf numFmtId="0"/></cellXfs></styleSheet>',
-        "xl/sharedStrings.xml": f'<?xml version="1.0"?><sst {_NAMESPACE}/>',
-    } | {f"xl/worksheets/sheet{k}.xml": sheet(HEAD) for k in numbers}  # fmt: skip
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in (made | parts).items():
-            archive.writestr(name, text)
-        archive.writestr(zipfile.ZipInfo("xl/media/noise.bin"), bytes(M))  # stored, not deflated
-    return out.getvalue()
 
 
 WORKBOOKS = {

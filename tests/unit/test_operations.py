@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from pydantic import ValidationError
 
 from runtime.operations import alarms, figures, series
 from runtime.operations.sampler import Sampler
 from runtime.operations.series import Last, Process, Window, together, window
+from runtime.settings import Settings
 
 RULES = Path(__file__).resolve().parents[2] / "deploy" / "prometheus" / "alerts.yml"
 STEPS = alarms.LOOKED_AT_S // figures.EVERY_S
@@ -208,3 +210,15 @@ def test_what_a_late_sample_covers_has_its_rate() -> None:
     series._spread_back(of, {0: 10.0, 3: 30.0}, Window(0, 10, 4))
     assert of.columns["stored"] == [1.0, 4.0, 4.0, 4.0]
     assert of.columns["lag_seconds"] == [1.0, None, None, 9.0]
+
+
+def test_grafana_is_an_address_of_the_web() -> None:
+    assert Settings().grafana_url is None
+    for good in ("https://grafana.example.cn", "http://10.0.0.1:3000/d/gongche?orgId=1&from=now-1d"):
+        assert Settings(grafana_url=good).grafana_url == good
+    for wrong in (
+        "javascript:alert(1)", "ftp://x", "https://", "grafana", "https://user:word@host/", "https://host/<script>", 'https://host/"x',
+        "https://host/ x", "https://host\nx",
+    ):  # fmt: skip
+        with pytest.raises(ValidationError):
+            Settings(grafana_url=wrong)

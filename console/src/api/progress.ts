@@ -1,5 +1,6 @@
 // A file sent as the body of a request, with its progress: fetch does not tell how far it is, so this is an XMLHttpRequest.
 import { hooks } from './client'
+import { STALLED_MS, timedOut, watchStalling } from './limits'
 import { problemOf, unreached, type ApiProblem } from './problem'
 
 export interface Progress {
@@ -60,7 +61,12 @@ function sendOnce(address: string, file: Blob, type: string, lines: boolean, tel
       hooks.reached(false)
       reject(unreached())
     })
-    request.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')))
+    const watch = watchStalling(request)
+    request.addEventListener('loadend', watch.over)
+    request.addEventListener('abort', () => {
+      if (watch.late()) hooks.doubted()
+      reject(watch.late() ? timedOut(STALLED_MS, true) : new DOMException('aborted', 'AbortError'))
+    })
     signal.addEventListener('abort', () => request.abort())
     request.send(file)
   })

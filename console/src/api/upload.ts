@@ -1,5 +1,6 @@
 // A file sent with its progress: fetch does not tell how far it has come, so this is the second way to the server.
 import { hooks, type Schemas } from './client'
+import { STALLED_MS, timedOut, watchStalling } from './limits'
 import { ApiProblem, problemOf, unreached } from './problem'
 
 function sendOnce<T>(path: string, file: File, type: string, progress: (part: number) => void): Promise<T> {
@@ -10,6 +11,12 @@ function sendOnce<T>(path: string, file: File, type: string, progress: (part: nu
     request.setRequestHeader('Content-Type', type)
     request.setRequestHeader('X-CSRF-Token', hooks.csrf())
     request.upload.addEventListener('progress', (event) => event.lengthComputable && progress(event.loaded / event.total))
+    const watch = watchStalling(request)
+    request.addEventListener('loadend', watch.over)
+    request.addEventListener('abort', () => {
+      hooks.doubted()
+      reject(timedOut(STALLED_MS, true))
+    })
     request.addEventListener('error', () => {
       hooks.reached(false)
       reject(unreached())

@@ -7,6 +7,8 @@ export interface Column {
   /** As in grid-template-columns, in em so that it grows with the letters: "8em", "minmax(12em, 1fr)". */
   width: string
   align?: 'right'
+  /** false: left out where there is room for cards only. */
+  card?: false
   /** The list can be ordered by it: the name that the API has for the order, and the direction that a first click asks for. */
   order?: { by: string; first: Direction }
 }
@@ -46,8 +48,53 @@ export function sortAfterClick(order: { by: string; first: Direction }, now: Sor
 
 /** What the columns need at least, in em: where there is less room the table is scrolled sideways. */
 export function leastWidth(widths: readonly string[]): string {
-  const sum = widths.reduce((total, width) => total + Number(/([\d.]+)em/.exec(width)?.[1] ?? 0), 0)
+  const sum = widths.reduce((total, width) => total + least(width), 0)
   return `${Math.round(sum * 10) / 10}em`
+}
+
+/** A telephone shows each row as a card: the columns below each other, none cut off at the side. */
+export const NARROW = '(max-width: 720px)'
+/** Height of a line of a card, and what is above and below all of them, px. */
+export const CARD_LINE_PX = 24
+export const CARD_AROUND_PX = 14
+
+/** The em that a column needs at least. */
+function least(width: string): number {
+  return Number(/([\d.]+)em/.exec(width)?.[1] ?? 0)
+}
+
+export interface CardPlace {
+  line: number
+  lines: number
+  /** It has the whole width; else the first or the second half. */
+  whole: boolean
+  second: boolean
+}
+
+/** Where each column stands in a card, null: left out. Two short ones share a line; long ones follow, with two lines each. */
+export function cardPlaces(columns: readonly Column[]): { places: (CardPlace | null)[]; lines: number } {
+  const isLong = (column: Column): boolean => least(column.width) >= 12 && column.width.includes('fr')
+  const shown = columns.filter((column) => column.card !== false)
+  const short = shown.filter((column) => !isLong(column))
+  const long = shown.filter(isLong)
+  const shortLines = Math.ceil(short.length / 2)
+  const places = columns.map((column) => {
+    if (column.card === false) return null
+    if (isLong(column)) return { line: shortLines + 2 * long.indexOf(column), lines: 2, whole: true, second: false }
+    const place = short.indexOf(column)
+    return { line: Math.floor(place / 2), lines: 1, whole: short.length % 2 === 1 && place === short.length - 1, second: place % 2 === 1 }
+  })
+  return { places, lines: shortLines + 2 * long.length }
+}
+
+/** How many rows have come in above those that were there; null: it is another list. */
+export function prepended(before: readonly string[], now: readonly string[]): number | null {
+  const first = before[0]
+  if (first === undefined || now.length === 0) return null
+  const at = now.indexOf(first)
+  if (at < 0) return null
+  for (let k = 1; k < Math.min(5, before.length, now.length - at); k += 1) if (before[k] !== now[at + k]) return null
+  return at
 }
 
 const BESIDE = 8

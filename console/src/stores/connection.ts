@@ -6,21 +6,33 @@ import { hooks } from '@/api/client'
 
 const EVERY_MS = 3_000
 const SHOWN_MS = 4_000
+/** A server that is there says so at once. */
+const LOOK_MS = 5_000
 
 export const useConnection = defineStore('connection', () => {
   const lost = ref(false)
   /** For a few seconds after it came back. */
   const back = ref(false)
+  /** Requests that have waited for long. */
+  const slow = ref(0)
   let timer = 0
   const returned: Array<() => void> = []
 
-  async function look(): Promise<void> {
+  async function there(): Promise<boolean> {
+    const control = new AbortController()
+    const last = window.setTimeout(() => control.abort(), LOOK_MS)
     try {
-      const answer = await fetch('/healthz', { cache: 'no-store' })
-      if (answer.ok) found()
+      return (await fetch('/healthz', { cache: 'no-store', signal: control.signal })).ok
     } catch {
-      // Still away.
+      return false
+    } finally {
+      window.clearTimeout(last)
     }
+  }
+
+  async function look(): Promise<void> {
+    window.clearTimeout(timer)
+    if (await there()) found()
     if (lost.value) timer = window.setTimeout(() => void look(), EVERY_MS)
   }
 
@@ -41,6 +53,14 @@ export const useConnection = defineStore('connection', () => {
     timer = window.setTimeout(() => void look(), EVERY_MS)
   }
 
+  async function doubt(): Promise<void> {
+    if (!lost.value && !(await there())) gone()
+  }
+
+  hooks.doubted = () => void doubt()
+  hooks.slow = (change) => {
+    slow.value += change
+  }
   hooks.reached = (yes) => (yes ? found() : gone())
   window.addEventListener('offline', gone)
   window.addEventListener('online', () => void look())
@@ -54,5 +74,5 @@ export const useConnection = defineStore('connection', () => {
     }
   }
 
-  return { lost, back, onReturn }
+  return { lost, back, slow, onReturn }
 })

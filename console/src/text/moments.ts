@@ -1,11 +1,12 @@
 // Moments as people write them (2026-03-02 08:30, 3月2日 8:30, 昨天 17:05): always of China's time.
 import { parseDay } from './days'
+import { serverNow } from './now'
 import { cellTime, dayOf } from './time'
 
 const CLOCK = /(\d{1,2})[:：](\d{2})(?:[:：](\d{2}))?$/
 
 /** The moment that ``text`` means, as the API reads it; null: none. A day alone is its first minute. */
-export function parseMoment(text: string, now: number | Date = Date.now()): string | null {
+export function parseMoment(text: string, now: number | Date = serverNow()): string | null {
   const plain = text.normalize('NFKC').trim()
   const clock = CLOCK.exec(plain)
   const day = parseDay(clock ? plain.slice(0, clock.index).replace(/[T\s]+$/, '') : plain, dayOf(now))

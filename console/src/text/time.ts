@@ -1,4 +1,5 @@
 // Times as people read them, always in China's time (UTC+8, no summer time), whatever the desktop's clock and zone say.
+import { serverNow } from './now'
 
 export type Language = 'zh' | 'en'
 
@@ -52,7 +53,7 @@ export function startOf(day: string): string {
 }
 
 /** "3 分钟前", "2 d ago". */
-export function age(moment: string | number | Date, now: number = Date.now(), language: Language = 'zh'): string {
+export function age(moment: string | number | Date, now: number = serverNow(), language: Language = 'zh'): string {
   const seconds = Math.max(0, Math.round((now - new Date(moment).getTime()) / 1000))
   const [value, zh, en] =
     seconds < 60 ? [seconds, '秒', 's'] : seconds < 3600 ? [Math.floor(seconds / 60), '分钟', 'min']

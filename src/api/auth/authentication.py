@@ -26,8 +26,10 @@ from office.identity.sessions import Session
 from office.identity.subject import Subject
 from office.identity.tokens import find_token, note_used
 from runtime.connection import Connection
-from runtime.postgres import DATABASE_ERRORS, renew_read_only
+from runtime.postgres import DATABASE_ERRORS, only_read, renew_read_only
 
+#: Sent with what a page asks by itself while nobody is at the desk.
+BACKGROUND: Final = "x-background"
 #: The note of what was used takes no longer than this, and is dropped then.
 _NOTE_S: Final = 2.0
 #: A token, or a session, is noted again after so long.
@@ -95,10 +97,12 @@ async def _by_token(request: Request, secret: str) -> Subject:
     async with state.pool.acquire(timeout=5) as connection:
         if secret.startswith(TOKEN_PREFIX):
             client = await find_client_token(connection, secret)
+            only_read(connection)
             if client is None:
                 raise LookupError("access token")
             return client
         token = await find_token(connection, secret)
+        only_read(connection)
     if token is None or not token.alive(utc_now()):
         raise LookupError("token")
     state.use_notes.used(note_used, token.id)
@@ -107,7 +111,8 @@ async def _by_token(request: Request, secret: str) -> Subject:
 
 async def session_of(request: Request, *, counts_as_use: bool = True) -> Session | None:
     """The session of the cookie, also of somebody who must change his password; None = there is no cookie. Without
-    ``counts_as_use`` the session goes on being idle: the program looks again by itself (a stream). Raises Problem
+    ``counts_as_use``, or with the header ``X-Background``, the session goes on being idle: the program looks again by itself (a
+    stream, a list that is renewed while nobody is at the desk). Raises Problem
     401 when it has ended, 403 for a request that another site sends or that lacks the session's token."""
     secret = session_secret(request)
     if secret is None:
@@ -115,6 +120,7 @@ async def session_of(request: Request, *, counts_as_use: bool = True) -> Session
     desk: Desk = request.app.state.desk
     async with request.app.state.pool.acquire(timeout=5) as connection:
         session = await sessions.find(connection, secret, desk.idle)
+        only_read(connection)
     if session is None:
         raise Problem(
             401,
@@ -123,6 +129,6 @@ async def session_of(request: Request, *, counts_as_use: bool = True) -> Session
             headers={"WWW-Authenticate": 'Session realm="gongche"'},
         )
     refuse_forged(request, secret)
-    if counts_as_use and session.to_note:
+    if counts_as_use and session.to_note and BACKGROUND not in request.headers:
         request.app.state.use_notes.used(sessions.note_used, session.id)
     return session

@@ -6,7 +6,7 @@ nobody else gets the page. Programs that ask for such an address get the API's p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,11 +16,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.console.files import ENCODINGS, INDEX, File, load
 
-#: Everything comes from our own address; no script and no style stands in a page (docs/console.md).
-POLICY: Final = (
-    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; worker-src 'self';"
-    " connect-src 'self'; object-src 'none'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-)
+
+def policy(origins: Iterable[str] = ()) -> str:
+    """What a page may load. Everything comes from our own address; no script and no style stands in a page (docs/console.md).
+    ``origins``: of pictures of maps that the settings name (scheme and host)."""
+    others = "".join(f" {origin}" for origin in sorted(set(origins)))
+    return (
+        "default-src 'self'; script-src 'self'; style-src 'self';"
+        f" img-src 'self' data: blob:{others}; font-src 'self'; worker-src 'self'; connect-src 'self'{others};"
+        " object-src 'none'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    )
+
+
+POLICY: Final = policy()
 _HEADERS: Final = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -81,8 +89,10 @@ def answer(file: File, headers: Mapping[str, str], *, head: bool) -> Response:
 class Console:
     """ASGI middleware before the routes."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, origins: Iterable[str] = ()) -> None:
+        """``origins``: see ``policy``."""
         self._app, self._files = app, load()
+        self._policy = policy(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         file = self._find(scope) if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") else None
@@ -91,6 +101,7 @@ class Console:
             return
         scope["route"] = _ROUTE
         response = answer(file, Headers(scope=scope), head=scope["method"] == "HEAD")
+        response.headers["Content-Security-Policy"] = self._policy
         await response(scope, receive, send)
 
     def _find(self, scope: Scope) -> File | None:

@@ -15,7 +15,7 @@ from api.assessment.sheets import shown_sheet
 from api.auth.access import require
 from api.auth.audited import noted
 from api.auth.scoped import scoped
-from api.documents.rendering import BINARY, PDF, REFUSED, document, made, setter_of
+from api.documents.rendering import BINARY, PDF, REFUSED, Inline, document, made, setter_of
 from office.assessment.deciding import READ
 from office.assessment.periods import Period, parse
 from office.assessment.table import FACT_NAMES, Fact
@@ -37,7 +37,9 @@ _FULL: Final = Decimal(100)
     dependencies=[require(READ)],
     responses={200: {"content": {PDF: BINARY}}, 400: REFUSED},
 )  # fmt: skip
-async def sheet_document(request: Request, period: PeriodText, organisation: Unit) -> Response:
+async def sheet_document(
+    request: Request, period: PeriodText, organisation: Unit, inline: Inline = False
+) -> Response:
     """Line by line, as `GET /v1/assessments/{period}/{organisation}` gives it. Of a closed sheet always the same bytes; of an open
     one it says on which day it was computed."""
     at, setter = parse(period), await setter_of(request)
@@ -56,7 +58,7 @@ async def sheet_document(request: Request, period: PeriodText, organisation: Uni
         return lambda: render_assessment(sheet, setter)
 
     body = await made(request.app.state.document_turns, prepare)
-    return document(body, PDF, f"{organisation}-{period}-考核评分表.pdf")
+    return document(body, PDF, f"{organisation}-{period}-考核评分表.pdf", inline=inline)
 
 
 def sheet_of(

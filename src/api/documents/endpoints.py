@@ -15,7 +15,7 @@ from api.cases.common import ANY, ItemId, actor_of
 from api.cases.endpoints import NO_CASE
 from api.documents.drawing import picture_of
 from api.documents.papers import PAPER_NAMES, PaperKind, paper_of
-from api.documents.rendering import BINARY, PDF, REFUSED, SVG, document, made, setter_of
+from api.documents.rendering import BINARY, PDF, REFUSED, SVG, Inline, document, made, setter_of
 from api.documents.setting import Drawn, drawn_of, known_of, set_paper
 from api.errors import Problem, known, not_found
 from api.http import MAX_ID
@@ -38,7 +38,7 @@ AlertId = Annotated[str, Path(min_length=1, max_length=MAX_ID)]
         409: {"description": "督办单的状态还没有这份文书 · the case has no such paper in its state"},
     },
 )  # fmt: skip
-async def paper(request: Request, id: ItemId, kind: PaperKind) -> Response:
+async def paper(request: Request, id: ItemId, kind: PaperKind, inline: Inline = False) -> Response:
     """`order` 督办单, `reply` 回复单 (signed), `reminder` 催办通知书 (the newest), `extension` 延期审批单, `closing` 核销单, in the
     layout of GB/T 9704. Of the moment at which the step was taken; the same case gives the same bytes, and the ETag is their
     SHA-256. 409 says why there is none yet."""
@@ -61,6 +61,7 @@ async def paper(request: Request, id: ItemId, kind: PaperKind) -> Response:
         await made(request.app.state.document_turns, prepare),
         PDF,
         f"{thread.case.number}{PAPER_NAMES[kind]}.pdf",
+        inline=inline,
     )
 
 

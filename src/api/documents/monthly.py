@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from api.auth.access import require
 from api.auth.audited import noted, stated_purpose
 from api.auth.scoped import scoped
-from api.documents.rendering import BINARY, PDF, REFUSED, XLSX, document, made, setter_of
+from api.documents.rendering import BINARY, PDF, REFUSED, XLSX, Inline, document, made, setter_of
 from api.errors import not_found
 from api.http import MAX_ID, PLAIN, refuse_controls
 from office.documents.monthly import MonthlyReport, MonthRow, RuleRow, SubjectRow, UnitRow, render_monthly
@@ -47,6 +47,7 @@ async def monthly(
     month: Annotated[str, Query(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", description="YYYY-MM, in China", examples=["2026-03"])],
     organisation: Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN, description="with the units below it; left out: all that you reach")] = None,
     format: Literal["pdf", "xlsx"] = "pdf",
+    inline: Inline = False,
 ) -> Response:  # fmt: skip
     """Alerts that began in the month (as they stand now) and cases that were issued in it (what became of them up to now): by
     unit, vehicle, driver, rule, with the trend of twelve months. All numbers are of one moment; PDF and XLSX have the same."""
@@ -64,7 +65,7 @@ async def monthly(
 
     body = await made(request.app.state.document_turns, prepare)
     name = f"{first.year}年{first.month}月公务用车监督情况月报.{format}"
-    return document(body, XLSX if format == "xlsx" else PDF, name)
+    return document(body, XLSX if format == "xlsx" else PDF, name, inline=inline)
 
 
 async def _report(

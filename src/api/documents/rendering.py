@@ -6,10 +6,10 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import quote
 
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 
 from api.errors import Problem, unavailable
@@ -27,6 +27,13 @@ SVG: Final = "image/svg+xml"
 #: Of an operation that answers with a file.
 REFUSED: Final = {"description": "请求头不能读 · a header that cannot be read"}
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+#: How a caller asks for a PDF.
+Inline = Annotated[
+    bool,
+    Query(
+        description="在页面中显示，而不是下载 / to be shown in a page of ours instead of saved; of a PDF alone"
+    ),
+]
 _logger = logging.getLogger("gongche.api")
 
 
@@ -66,10 +73,13 @@ async def setter_of(request: Request) -> Typesetter:
         ) from None
 
 
-def document(body: bytes, media_type: str, name: str) -> Response:
-    """An answer that is a file: a browser runs nothing of it."""
-    policy = "default-src 'none'; sandbox"
-    kind = "inline" if media_type == SVG else "attachment"
+def document(body: bytes, media_type: str, name: str, *, inline: bool = False) -> Response:
+    """An answer that is a file: a browser runs nothing of it. ``inline``: a PDF that our own pages show in a frame; no other site
+    may, and its type is the one that is named, whatever its bytes look like."""
+    shown = inline and media_type == PDF
+    # A browser opens no PDF in a sandbox.
+    policy = "frame-ancestors 'self'" if shown else "default-src 'none'; sandbox"
+    kind = "inline" if shown or media_type == SVG else "attachment"
     return Response(
         body,
         media_type=media_type,

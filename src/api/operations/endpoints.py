@@ -129,6 +129,7 @@ async def get_state(request: Request) -> Response:
                 for one in sorted(raised, key=lambda one: (one.alarm.severity, one.alarm.name))
             ],
             "checked": [alarms.DOWN.name, *(alarm.name for alarm in alarms.ALARMS)],
+            "grafana": request.app.state.settings.grafana_url,
         }
     )  # fmt: skip
 

@@ -99,3 +99,6 @@ class OperationsState(BaseModel):
     processes: list[ProcessState]
     alarms: list[AlarmShown]
     checked: list[str]
+    grafana: str | None = Field(
+        description="address of Grafana, where the operators have one; null: none is set"
+    )

@@ -6,18 +6,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import ValidationError
 
 from api.answers import Imported, TripResult
 from api.auth.access import require
 from api.auth.audited import noted, stated_purpose
 from api.auth.scoped import scoped, written
-from api.errors import Problem, known, not_found, pointed, secret
+from api.errors import Problem, known, not_found
 from api.http import (
     DAY_PATTERN,
     DEFAULT_PAGE,
@@ -29,33 +27,32 @@ from api.http import (
     QueryTime,
     json_response,
     media_type,
-    read_json,
     refuse_controls,
 )
 from api.problems import WITHOUT_ID
 from api.registry import parameters, statements, terminals
 from api.registry.examples import EXAMPLES, RESULT
-from api.registry.importing import import_steps
+from api.registry.importing import CORRECTED, XLSX, Corrections, import_steps, reported
 from api.registry.ordering import cursor_of, order_parameters, orders_of, read_order, read_place
+from api.registry.putting import RecordId, put_record
+from api.registry.stamps import stamp
 from api.registry.stored import ONE, PAGES, WRITTEN
 from office.identity.secrecy import is_masked_id
 from registry import bulk as imports
 from registry import pages
 from registry.calendar import forget_day
 from registry.clock_corrections import take_back
-from registry.doubts import doubts
+from registry.corrections import RecordCorrections
 from registry.fences import withdraw_fence
-from registry.import_jobs import RecordsJob
-from registry.records import KINDS, Kind, apply
-from registry.refusals import Flaw, RefusedError, explain
+from registry.import_jobs import Job, RecordsJob
+from registry.records import KINDS, Kind
 from registry.spelling import normal_plate
-from registry.values import WriteResult, parse_day, parse_time
+from registry.values import parse_day, parse_time
 from registry.vehicles import masked_vehicles
 from rules.live.store.results import order_result
 from runtime.connection import Connection
 from telemetry.terminals.phones import stored_phone
 
-_XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #: Content type -> format; None: as the bytes say. Windows with Excel sends every CSV as application/vnd.ms-excel.
 _FORMATS: Final[dict[str, imports.Format | None]] = {
     "text/csv": "csv",
@@ -63,14 +60,15 @@ _FORMATS: Final[dict[str, imports.Format | None]] = {
     "text/plain": None,
     "application/vnd.ms-excel": None,
     "application/octet-stream": None,
-    _XLSX: None,
+    XLSX: None,
     "application/json": "json",
     "application/x-ndjson": "ndjson",
     "application/ndjson": "ndjson",
     "application/jsonl": "ndjson",
 }
-#: Any address is looked up; what can be no id is not found.
-RecordId = Annotated[str, Path(min_length=1, max_length=MAX_ID)]
+_ETAG: Final = {
+    "ETag": {"schema": {"type": "string"}, "description": "of what the office says in it; for If-Match"}
+}
 #: Kinds that are a person's data: reading them is noted.
 PERSONAL: Final = frozenset({"drivers", "fuel-cards"})
 #: Who gives roles has to see the units that they are given in, and nothing else of the registry.
@@ -82,8 +80,7 @@ _SCHEMAS: Final = {
 }
 
 
-def make_router() -> APIRouter:
-    """A router with the operations of every kind in KINDS."""
+def _make_router() -> APIRouter:
     router = APIRouter(prefix="/v1")
     for name, kind in KINDS.items():
         _add(router, name, kind)
@@ -114,9 +111,8 @@ def make_router() -> APIRouter:
         status_code=204,
         dependencies=[require("registry:write")],
     )
-    router.include_router(terminals.router)
-    router.include_router(parameters.router)
-    router.include_router(statements.router)
+    for part in (terminals, parameters, statements):
+        router.routes.extend(part.router.routes)
     router.add_api_route(
         "/dispatch-orders/{id}/result",
         _result,
@@ -154,20 +150,21 @@ def _add(router: APIRouter, name: str, kind: Kind) -> None:
         },
     }
     router.add_api_route(
-        f"/{name}/{{id}}", _put(name, kind), methods=["PUT"], tags=[name], dependencies=[write],
+        f"/{name}/{{id}}", put_record(name, kind), methods=["PUT"], tags=[name], dependencies=[write],
         summary=f"登记{label} / create or replace", openapi_extra={"requestBody": body},
-        description="Idempotent: the same body again changes nothing. `id` in the body may be left out. `warnings` in the answer:"
+        description="Idempotent: the same body again changes nothing, whatever `If-Match` says. `id` in the body may be left out."
+        " `warnings` in the answer:"
         " what was written and looks wrong, such as a destination 1,000 km from its unit. "
         + (inspect.getdoc(model) or ""),
         response_model=WRITTEN[name],
         responses={
-            201: {"description": "created", "model": WRITTEN[name]},
-            200: {"description": "replaced, or unchanged"},
+            201: {"description": "created", "model": WRITTEN[name], "headers": _ETAG},
+            200: {"description": "replaced, or unchanged", "headers": _ETAG},
         },
     )  # fmt: skip
     router.add_api_route(
         f"/{name}:import", _import(name), methods=["POST"], tags=[name], dependencies=[write],
-        summary=f"批量导入{label} / bulk import", response_model=Imported,
+        summary=f"批量导入{label} / bulk import", response_model=Imported, responses={200: {"content": CORRECTED}},
         description=f"CSV (UTF-8 or GBK), XLSX, JSON array or NDJSON; at most {imports.MAX_ROWS} rows and"
         f" {imports.MAX_BYTES >> 20} MiB. All rows or none. Columns: {', '.join(model.model_fields)};"
         f" or {', '.join(kind.headers)}.",
@@ -175,7 +172,7 @@ def _add(router: APIRouter, name: str, kind: Kind) -> None:
             "text/csv": {"schema": {"type": "string"}},
             "application/json": {"schema": {"type": "array", "items": {"$ref": f"#/components/schemas/{model.__name__}"}}},
             "application/x-ndjson": {"schema": {"type": "string"}},
-            _XLSX: {"schema": {"type": "string", "format": "binary"}},
+            XLSX: {"schema": {"type": "string", "format": "binary"}},
         }}},
     )  # fmt: skip
     router.add_api_route(
@@ -190,7 +187,7 @@ def _add(router: APIRouter, name: str, kind: Kind) -> None:
     )  # fmt: skip
     router.add_api_route(
         f"/{name}/{{id}}", _get(name), methods=["GET"], tags=[name], dependencies=reading, summary=f"一个{label} / one",
-        response_model=ONE[name],
+        response_model=ONE[name], responses={200: {"headers": _ETAG}},
     )  # fmt: skip
     if kind.listing.newest:
         router.add_api_route(
@@ -207,47 +204,24 @@ def readers_of(kind: str) -> tuple[str, ...]:
     return _READERS.get(kind, ("registry:read",))
 
 
-def _put(name: str, kind: Kind) -> Endpoint:
-    async def put(request: Request, id: RecordId) -> Response:
-        if is_masked_id(id):
-            raise secret(id)
-        values = await read_json(request, loads=partial(imports.loads, name))
-        if not isinstance(values, dict):
-            raise Problem(422, "invalid-data", "应为 JSON 对象 · the body must be a JSON object")
-        given = values.pop("id", id)
-        try:
-            record = kind.model.model_validate({"id": id} | values)
-        except ValidationError as error:
-            raise RefusedError(explain(error)) from None
-        if not isinstance(given, str) or (given != id and given != record.id):
-            raise RefusedError([Flaw(("id",), "与地址中的编号不同 · differs from the id in the address")])
-
-        async def write(connection: Connection) -> tuple[WriteResult, dict[str, Any], list[dict[str, Any]]]:
-            (outcome,) = await apply(connection, [record])
-            stored = await pages.get(connection, kind.listing, record.id)
-            return outcome, stored or {}, pointed(await doubts(connection, [record]))
-
-        outcome, stored, asked = await written(request, "registry:write", write)
-        answer = {"outcome": outcome} | stored | ({"warnings": asked} if asked else {})
-        return json_response(answer, 201 if outcome == "created" else 200)
-
-    return put
-
-
 def _import(kind: str) -> Endpoint:
     async def bulk(
-        request: Request, dry_run: Annotated[bool, Query(description="check only, write nothing")] = False
+        request: Request,
+        dry_run: Annotated[bool, Query(description="check only, write nothing")] = False,
+        corrections: Corrections = False,
     ) -> Response:
         content_type, charset = media_type(request)
         if content_type not in _FORMATS:
             detail = f"内容类型应为下列之一 · send one of: {', '.join(_FORMATS)}"
             raise Problem(415, "content-type", detail)
 
-        def job(data: bytes) -> RecordsJob:
+        def job(data: bytes) -> Job:
+            if corrections:
+                return RecordCorrections(kind, data, _FORMATS[content_type], charset)
             return RecordsJob(kind, data, _FORMATS[content_type], charset, dry_run)
 
         (report,) = [step async for step in import_steps(request, kind, job)]
-        return json_response(report)
+        return reported(report)
 
     return bulk
 
@@ -332,7 +306,7 @@ def _get(kind: str) -> Endpoint:
                 await noted(request, connection, "registry:read", kind, found["id"], organisation=unit)
         if found is None:
             raise not_found(f"没有这个{KINDS[kind].label} · no such record in {kind}", id)
-        return json_response(found)
+        return json_response(found, headers={"ETag": stamp(kind, found)})
 
     return get
 
@@ -397,3 +371,7 @@ def _stored_id(kind: str, id: str) -> str:
     """
     known(f"没有这个{KINDS[kind].label} · no such record in {kind}", id)
     return stored_phone(id) if kind == "terminals" else id
+
+
+#: The operations of every kind in KINDS.
+router: Final = _make_router()

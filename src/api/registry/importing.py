@@ -12,13 +12,14 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from hashlib import sha256
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final, cast
 
-from fastapi import Request
+from fastapi import Query, Request
+from fastapi.responses import Response
 
 from api.auth.scoped import actor, reach_of, scoped, told
 from api.errors import Problem, unavailable
-from api.http import read_body
+from api.http import json_response, read_body
 from office.identity.audit import note
 from office.identity.scope import Reach
 from registry.bulk import MAX_BYTES
@@ -31,6 +32,17 @@ from runtime.own_python import module_command
 _AT_ONCE: Final = 2
 #: A file of at most so many bytes is small. A workbook never is: it is compressed.
 SMALL: Final = 1 << 16
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+#: How a caller asks for the file to be corrected.
+Corrections = Annotated[
+    bool,
+    Query(
+        description="更正文件 / write nothing; answer with the refused rows as XLSX, to be corrected and imported again (the report of"
+        " a dry run where no row is refused)"
+    ),
+]
+#: Of an operation that answers so.
+CORRECTED: Final[dict[str, Any]] = {XLSX: {"schema": {"type": "string", "format": "binary"}}}
 #: Numbers of a report that the audit has.
 _COUNTS: Final = ("rows", "created", "updated", "unchanged", "repeated", "refused", "skipped", "source")
 
@@ -50,6 +62,18 @@ async def import_steps(
             if "done" not in step and not step["dry_run"]:  # the report
                 await _note(request, kind, data, step)
             yield step
+
+
+def reported(report: dict[str, Any]) -> Response:
+    """The answer with the last step of a job: a report, or the file to be corrected."""
+    if "workbook" not in report:
+        return json_response(report)
+    headers = {
+        "Content-Disposition": 'attachment; filename="corrections.xlsx"',
+        "X-Refused-Rows": str(report["refused"]),
+        "X-Rows-Left-Out": str(report["left_out"]),
+    }
+    return Response(report["workbook"], media_type=XLSX, headers=headers)
 
 
 async def _note(request: Request, kind: str, data: bytes, report: dict[str, Any]) -> None:

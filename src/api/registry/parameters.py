@@ -17,7 +17,7 @@ from api.registry.examples import PARAMETER
 from registry.parameter_values import Threshold, defaults, forget_threshold, put_threshold, thresholds
 from registry.refusals import RefusedError, explain
 
-router = APIRouter(prefix="/rule-parameters", tags=["rule-parameters"])
+router = APIRouter(prefix="/v1/rule-parameters", tags=["rule-parameters"])
 
 Key = Annotated[str, Query(max_length=MAX_ID, json_schema_extra=PLAIN)]
 OptionalKey = Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)]

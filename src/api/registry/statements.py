@@ -12,24 +12,24 @@ from fastapi.responses import Response, StreamingResponse
 from api.answers import StatementImported
 from api.auth.access import require
 from api.errors import Problem, problem_of
-from api.http import json_response, media_type
+from api.http import media_type
 from api.registry.examples import REPORT
-from api.registry.importing import import_steps
+from api.registry.importing import CORRECTED, XLSX, Corrections, import_steps, reported
 from registry.bulk import MAX_BYTES
-from registry.import_jobs import StatementJob
+from registry.corrections import StatementCorrections
+from registry.import_jobs import Job, StatementJob
 from registry.statements.columns import HEADERS, FileMapping, Kind, read_mapping
 from registry.statements.sheets import MAX_ROWS
 
-router = APIRouter()
+router = APIRouter(prefix="/v1")
 
-_XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _NDJSON: Final = "application/x-ndjson"
 _TYPES: Final = frozenset(
     {
         "text/csv",
         "application/csv",
         "text/plain",
-        _XLSX,
+        XLSX,
         "application/vnd.ms-excel",
         "application/octet-stream",
     }
@@ -65,7 +65,7 @@ def _add(kind: Kind, path: str, tag: str, summary: str) -> None:
                 "required": True,
                 "content": {
                     "text/csv": {"schema": {"type": "string"}},
-                    _XLSX: {"schema": {"type": "string", "format": "binary"}},
+                    XLSX: {"schema": {"type": "string", "format": "binary"}},
                 },
             }
         },
@@ -76,6 +76,7 @@ def _add(kind: Kind, path: str, tag: str, summary: str) -> None:
                     "application/json": {"example": REPORT},
                     _NDJSON: {"schema": {"type": "string"}},
                 }
+                | CORRECTED
             }
         },
         dependencies=[require("registry:write")],
@@ -90,6 +91,7 @@ def _endpoint(kind: Kind) -> Callable[..., Awaitable[Response]]:
         source: Annotated[
             str, Query(max_length=200, description="name of the file, kept with new rows")
         ] = "",
+        corrections: Corrections = False,
     ) -> Response:
         content_type, charset = media_type(request)
         if content_type not in _TYPES:
@@ -99,18 +101,20 @@ def _endpoint(kind: Kind) -> Callable[..., Awaitable[Response]]:
             raise Problem(422, "invalid-parameter", "source 含有不可见字符 · `source` cannot be printed")
         columns = _mapping(kind, mapping)
 
-        def job(data: bytes) -> StatementJob:
+        def job(data: bytes) -> Job:
+            if corrections:
+                return StatementCorrections(kind, data, columns, charset)
             return StatementJob(kind, data, columns, charset, source.strip(), dry_run)
 
         # {rows, done} after the file was read and after each chunk, last the report.
         steps = import_steps(request, _RECORDS[kind], job)
         first = await anext(steps)
-        if _NDJSON in request.headers.get("accept", ""):
+        if _NDJSON in request.headers.get("accept", "") and not corrections:
             return StreamingResponse(_lines(first, steps), media_type=_NDJSON)
         report = first
         async for step in steps:
             report = step
-        return json_response(report)
+        return reported(report)
 
     return statement
 

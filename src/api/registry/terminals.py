@@ -26,7 +26,7 @@ from api.http import (
 from telemetry.terminals import exchange, notices
 from telemetry.terminals.phones import stored_phone
 
-router = APIRouter(tags=["terminals"])
+router = APIRouter(prefix="/v1", tags=["terminals"])
 
 NoticeKind = Literal["clock_wrong", "device_refused", "device_accepted", "contradiction"]
 

@@ -12,7 +12,6 @@ import fcntl
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -26,18 +25,18 @@ from gongche.demo_people import make_demo_people
 from gongche.first_administrator import make_first_administrator
 from gongche.progress import is_terminal
 from gongche.supervisor.demo import Demo, DemoOptions
+from gongche.supervisor.demo_city import base_map_of, have_base_map, have_roads
 from gongche.supervisor.processes import ChildSpec, Supervisor
 from gongche.supervisor.status import Board, Console, FeedTally, show_status
 from office.exchange.peers import peers_above
 from rules.navigation import own_engine
 from runtime import lifecycle
 from runtime.embedded_postgres import open_database, prepare_data_dir, start_embedded
-from runtime.errors import ConfigurationError, GongcheError
+from runtime.errors import ConfigurationError
 from runtime.migrations import migrate
 from runtime.own_python import module_command
 from runtime.postgres import DATABASE_ERRORS, connect
 from runtime.settings import Settings
-from simulation.city.demo_map import prepare_demo
 
 #: The embedded server is asked so often whether it lives, and started again after two failures.
 DATABASE_CHECK_S = 2.0
@@ -146,9 +145,11 @@ def child_specs(
     map_date: str = "",
     *,
     exchanges: bool = False,
+    base_map: Path | None = None,
 ) -> list[ChildSpec]:
     """The processes of one machine, in the order in which they are to be stopped. ``map_date``: of the map that
-    ``navigation`` has. ``exchanges``: there is an instance above that is exchanged with."""
+    ``navigation`` has. ``exchanges``: there is an instance above that is exchanged with. ``base_map``: the file of the base
+    map, where it is not that of the settings."""
     environment = {
         "GONGCHE_DATA_DIR": str(settings.data_dir),
         "GONGCHE_DATABASE_URL": dsn,
@@ -165,6 +166,8 @@ def child_specs(
         "GONGCHE_SESSION_OVER_HTTP": "true" if settings.session_over_http else "false",
         "PYTHONUNBUFFERED": "1",
     }
+    if base_map is not None:
+        environment["GONGCHE_BASEMAP_FILE"] = str(base_map)
     if navigation is not None:
         environment["GONGCHE_NAVIGATION_URL"] = _engine_url(navigation)
         environment["GONGCHE_NAVIGATION_MAP_DATE"] = map_date
@@ -207,7 +210,8 @@ def run_up(options: UpOptions, settings: Settings, console: Console) -> int:
         ports = settle_ports(settings)
         roads = own_engine.GRAPH
         if options.demo:
-            roads = own_engine.DEMO if _demo_roads(options.demo.seed, settings, console.say) else ""
+            roads = own_engine.DEMO if have_roads(options.demo.seed, settings, console.say) else ""
+            have_base_map(options.demo.seed, settings, console.say)
         if not settings.database_url:
             console.say(f"启动内置 PostgreSQL / starting the embedded PostgreSQL in {folder / 'postgres'}")
         dsn = stack.enter_context(open_database(settings, console.say))
@@ -242,26 +246,6 @@ async def _exchanges(dsn: str) -> bool:
         await connection.close()
 
 
-def _demo_roads(seed: int, settings: Settings, say: Callable[[str], None]) -> bool:
-    """Have a navigation engine that knows the roads of the demo; whether there is one. What is missing is said: the demo
-    goes on without."""
-    if settings.navigation_url or settings.navigation_engine != "valhalla":
-        missing = "GONGCHE_NAVIGATION_* 指定的引擎没有演示路网 / the engine of GONGCHE_NAVIGATION_* does not have these roads"
-    else:
-        try:
-            prepare_demo(settings.data_dir, seed, say)
-        except GongcheError as error:
-            missing = error.message + (f" ({error.hint})" if error.hint else "")
-        except (OSError, subprocess.SubprocessError) as error:
-            missing = str(error)
-        else:
-            return True
-    say(
-        f"没有导航引擎，演示不含里程规则 / no navigation engine, the demo goes on without the rule on mileage: {missing}"
-    )
-    return False
-
-
 async def _serve(
     options: UpOptions,
     settings: Settings,
@@ -275,7 +259,8 @@ async def _serve(
 ) -> int:
     navigation = navigation_spec(settings, roads) if roads else None
     map_date = own_engine.service_map_date(settings.data_dir, name=roads) if navigation else ""
-    specs = child_specs(settings, ports, dsn, navigation, map_date, exchanges=exchanges)
+    base_map = base_map_of(settings) if options.demo else None
+    specs = child_specs(settings, ports, dsn, navigation, map_date, exchanges=exchanges, base_map=base_map)
     supervisor = Supervisor(specs, settings.data_dir / "logs", console.say)
     state = settings.data_dir / "up.json"
     helpers: list[asyncio.Task[object]] = []

@@ -10,6 +10,7 @@ from functools import partial
 from registry.bulk import MAX_BYTES, refuse_shape
 from registry.encodings import OLD_WORKBOOK, XLSX, decoded
 from registry.refusals import UnreadableError
+from registry.statements.returned import as_sent
 from registry.statements.sheets import MAX_COLUMNS, MAX_LINES, Line, Sheet, bounded
 from registry.statements.workbook import read_workbook
 
@@ -19,7 +20,7 @@ def read_sheets(data: bytes, charset: str | None = None) -> list[Sheet]:
     if len(data) > MAX_BYTES:
         raise UnreadableError(f"文件超过 {MAX_BYTES >> 20} MiB · larger than {MAX_BYTES >> 20} MiB")
     if data.startswith(XLSX):
-        return read_workbook(data)
+        return [as_sent(sheet) for sheet in read_workbook(data)]
     if data.startswith(OLD_WORKBOOK):
         if "EncryptedPackage".encode("utf-16-le") in data:
             raise UnreadableError(
@@ -31,7 +32,7 @@ def read_sheets(data: bytes, charset: str | None = None) -> list[Sheet]:
     refuse_shape(data, MAX_LINES)
     text = decoded(data, charset)
     first, *others = (Sheet("", partial(_bounded_csv, text, mark)) for mark in _delimiters(text))
-    return [Sheet("", first.lines, tuple(others))]
+    return [as_sent(Sheet("", first.lines, tuple(others)))]
 
 
 def _delimiters(text: str) -> list[str]:

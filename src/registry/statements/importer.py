@@ -60,10 +60,16 @@ class StatementReport:
 
 
 def read_statement(
-    kind: Kind, data: bytes, mapping: FileMapping, now: datetime, charset: str | None = None
+    kind: Kind,
+    data: bytes,
+    mapping: FileMapping,
+    now: datetime,
+    charset: str | None = None,
+    most_refused: int = 0,
 ) -> Parsed:
-    """The rows of a file (CSV or XLSX); ``now`` by the database's clock. Raises UnreadableError."""
-    return parse_statement(kind, read_sheets(data, charset), mapping, now)
+    """The rows of a file (CSV or XLSX); ``now`` by the database's clock. ``most_refused``: of so many refused rows every flaw is
+    kept. Raises UnreadableError."""
+    return parse_statement(kind, read_sheets(data, charset), mapping, now, most_refused)
 
 
 async def import_statement(

@@ -66,7 +66,7 @@ class Draft:
 @dataclass(slots=True)
 class Parsed:
     """A file as read. ``rows`` = drafts + repeated + refused; ``skipped``: totals, repeated headers and the titles
-    of further cards."""
+    of further cards. ``every``: all flaws of the first ``most_refused`` refused rows, by row."""
 
     kind: Kind
     columns: dict[str, str]
@@ -79,18 +79,28 @@ class Parsed:
     skipped: int = 0
     flaws: list[Flaw] = field(default_factory=list)
     flaw_count: int = 0
+    most_refused: int = 0
+    every: dict[int, list[Flaw]] = field(default_factory=dict)
+    table: Table | None = None
 
     def refuse(self, row: int, *flaws: Flaw) -> None:
         """Count a row as refused; the first MAX_FLAWS flaws are kept."""
         self.refused += 1
         self.flaw_count += len(flaws)
+        if len(self.every) < self.most_refused:
+            self.every.setdefault(row, []).extend(self._named(row, flaw) for flaw in flaws)
         for flaw in flaws[: max(MAX_FLAWS - len(self.flaws), 0)]:
-            column = self.columns.get(str(flaw.path[0]), "") if flaw.path else ""
-            self.flaws.append(Flaw(flaw.path, flaw.message, row, column))
+            self.flaws.append(self._named(row, flaw))
+
+    def _named(self, row: int, flaw: Flaw) -> Flaw:
+        column = self.columns.get(str(flaw.path[0]), "") if flaw.path else ""
+        return Flaw(flaw.path, flaw.message, row, column)
 
 
-def parse_statement(kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping, now: datetime) -> Parsed:
-    """The records of a file. ``now``: later times (AHEAD) are refused. Raises UnreadableError when no sheet, or
+def parse_statement(
+    kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping, now: datetime, most_refused: int = 0
+) -> Parsed:
+    """The records of a file. ``now``: later times (AHEAD) are refused. ``most_refused``: see ``Parsed``. Raises UnreadableError when no sheet, or
     more than one, has the columns, and when it is not clear which card or which columns further rows have.
     """
     table = find_table(kind, list(map(shortened, sheets)), mapping)
@@ -100,6 +110,8 @@ def parse_statement(kind: Kind, sheets: Sequence[Sheet], mapping: FileMapping, n
         {name: text_of(table.header[place]) for name, place in table.columns.items()},
         [text_of(c)[:60] for i, c in enumerate(table.header) if i not in used and text_of(c)],
         _notes(sheets, table),
+        most_refused=most_refused,
+        table=table,
     )
     _read_rows(parsed, table, mapping, now)
     return parsed

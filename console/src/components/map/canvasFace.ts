@@ -1,5 +1,5 @@
 // The map where there is no WebGL2: points and lines on a plain canvas. It can be moved by pointer, wheel and keyboard.
-import type { Face, FaceEvents } from './face'
+import type { Face, FaceEvents, View } from './face'
 import { HIDDEN, latOf, lonOf, mercatorX, mercatorY, metresAt, NO_TURN, shrunk, type Bounds, type Line, type Look, type Points } from './mercator'
 
 const CLOSE_SCALE = 512 * 2 ** 15
@@ -36,6 +36,10 @@ export class CanvasFace implements Face {
     this.resize()
   }
 
+  setGround(): void {
+    // Tiles are drawn by WebGL2 only.
+  }
+
   setLooks(looks: Look[]): void {
     this.looks = looks
     this.ask()
@@ -68,6 +72,11 @@ export class CanvasFace implements Face {
     const wanted = Math.min((width - 80) / Math.max(1e-9, right - left), (height - 80) / Math.max(1e-9, bottom - top))
     this.scale = Math.max(LEAST_SCALE, Math.min(CLOSE_SCALE, wanted))
     this.changed()
+  }
+
+  look(view: View): void {
+    this.scale = metresAt(view.lat) / view.metresPerPixel
+    this.moveTo(view.lon, view.lat)
   }
 
   moveTo(lon: number, lat: number, closer = false): void {

@@ -1,10 +1,14 @@
 // What a map can do, whoever draws it: MapLibre (maplibreFace.ts), or a canvas where there is no WebGL2 (canvasFace.ts).
+import type { Datum } from './datum'
+import type { Ground } from './ground'
 import type { Bounds, Line, Look, Points } from './mercator'
 
+/** The middle of the map, in the datum of the ground that is shown (left out: WGS-84). */
 export interface View {
   lon: number
   lat: number
   metresPerPixel: number
+  datum?: Datum
 }
 
 export interface FaceEvents {
@@ -13,15 +17,21 @@ export interface FaceEvents {
   pressed: (x: number, y: number, within: number) => void
   /** The person has moved the map. */
   dragged: () => void
+  /** A tile of the ground could not be had; ``gone``: there is no such map any more. */
+  groundFailed?: (gone: boolean) => void
 }
 
 export interface Face {
   kind: 'webgl' | 'canvas'
+  /** What lies under everything; null: nothing. A plain canvas shows none. */
+  setGround: (ground: Ground | null, dark: boolean, english: boolean) => void
   /** How points are drawn. Later sets of points lie above earlier ones. */
   setLooks: (looks: Look[]) => void
   setPoints: (set: string, points: Points) => void
   setLines: (lines: Line[]) => void
   fit: (bounds: Bounds) => void
+  /** Exactly this middle and this scale. */
+  look: (view: View) => void
   moveTo: (lon: number, lat: number, closer?: boolean) => void
   zoomBy: (steps: number) => void
   destroy: () => void

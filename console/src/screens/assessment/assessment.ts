@@ -39,3 +39,39 @@ export const objections = (state: string | undefined, cursor: string | undefined
 
 export const decide = (id: string, upheld: boolean, reason: string): Promise<Dispute> =>
   ask(api.POST('/v1/assessment-disputes/{id}:decide', { params: { path: { id } }, body: { upheld, reason } }))
+
+export type ScoreTable = Schemas['ScoreTable']
+export type TableVersion = Schemas['TableWithContent']
+
+/** The versions of a unit's table of a year, the draft among them where one may draft; and the one that is shipped. */
+export const tablesOf = (organisation: string, year: number): Promise<Schemas['TableVersions']> =>
+  ask(api.GET('/v1/assessment-tables/{organisation}/{year}', { params: { path: { organisation, year } } }))
+
+export const saveDraft = (organisation: string, year: number, revision: number, table: ScoreTable): Promise<TableVersion> =>
+  ask(api.PUT('/v1/assessment-tables/{organisation}/{year}', { params: { path: { organisation, year } }, body: { revision, table } }))
+
+export const publishDraft = (organisation: string, year: number, revision: number, validFrom: string): Promise<TableVersion> =>
+  ask(api.POST('/v1/assessment-tables/{organisation}/{year}:publish', { params: { path: { organisation, year } }, body: { revision, valid_from: validFrom } }))
+
+/** Close the sheet as it was seen. */
+export const closeSheet = (period: string, organisation: string, digest: string): Promise<Sheet> =>
+  ask(api.POST('/v1/assessments/{period}/{organisation}:close', { params: { path: { period, organisation } }, body: { digest } }))
+
+export const objectTo = (period: string, organisation: string, line: Pick<SheetLine, 'number' | 'version' | 'item' | 'fact'>, reason: string): Promise<Dispute> =>
+  ask(api.POST('/v1/assessments/{period}/{organisation}/disputes', {
+    params: { path: { period, organisation } }, body: { number: line.number, version: line.version, item: line.item, fact: line.fact, reason },
+  }))
+
+/** The objections of a unit, the newest thousand that one sees; each line has one at most. */
+export async function objectionsOf(organisation: string): Promise<Dispute[]> {
+  const found = await objections(undefined, undefined, 1000)
+  return found.items.filter((one) => one.organisation === organisation)
+}
+
+export const lineKey = (line: Pick<SheetLine, 'number' | 'version' | 'item' | 'fact'>): string => [line.number, line.version, line.item, line.fact].join('\u0001')
+
+/** The last day of a period ("2026Q3" -> "2026-09-30"). */
+export function lastDay(period: string): string {
+  const [year = '', quarter] = period.split('Q')
+  return `${year}-${({ 1: '03-31', 2: '06-30', 3: '09-30' } as Record<string, string>)[quarter ?? ''] ?? '12-31'}`
+}

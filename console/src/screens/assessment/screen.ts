@@ -14,6 +14,10 @@ export default defineScreen({
   routes: [
     { path: '/assessment', name: 'assessment', component: () => import('./RankingPage.vue') },
     { path: '/assessment/objections', name: 'assessment-objections', component: () => import('./ObjectionsPage.vue') },
+    { path: '/assessment/tables', name: 'assessment-tables', component: () => import('./TablesPage.vue') },
+    {
+      path: '/assessment/tables/:organisation/:year(\\d{4})/draft', name: 'assessment-draft', component: () => import('./TableForm.vue'), meta: { permissions: ['assessments:manage'] },
+    },
     { path: '/assessment/:period/:organisation', name: 'assessment-sheet', component: () => import('./SheetPage.vue') },
   ],
 })

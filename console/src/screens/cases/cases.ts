@@ -3,6 +3,7 @@ import { api, ask, type Schemas } from '@/api/client'
 import { problemOf } from '@/api/problem'
 import { sortQuery, sortsOf, type Sort } from '@/components/table'
 import type { Page } from '@/composables/usePagedList'
+import { saveBlob } from '@/text/csv'
 
 export type CaseRow = Schemas['CaseRow']
 export type CaseView = Schemas['CaseView']
@@ -87,17 +88,15 @@ export const spotCheck = (asked: Schemas['SpotCheck']) => ask(api.POST('/v1/case
 
 export const readAlert = (id: string) => ask(api.GET('/v1/alerts/{id}', { params: { path: { id } } }))
 
-/** Have a paper of the case saved by the browser. Throws ApiProblem: a link would show nothing where there is none. */
-export async function savePaper(id: string, kind: string, name: string): Promise<void> {
-  const { data, error, response } = await api.GET('/v1/cases/{id}/documents/{kind}', {
-    params: { path: { id, kind: kind as 'order' } },
-    parseAs: 'blob',
-  })
+/** Where a paper of the case is. */
+export const paperOf = (id: string, kind: string): string => `/v1/cases/${encodeURIComponent(id)}/documents/${encodeURIComponent(kind)}`
+
+/** What a browser shows as a picture, as the server found it by its content: the name decides nothing. */
+export const isPicture = (file: { media_type: string }): boolean => ['image/jpeg', 'image/png'].includes(file.media_type)
+
+/** Have the bundle saved by the browser. Throws ApiProblem: a link would show nothing of a refusal. */
+export async function saveBundle(id: string, number: string, purpose: string): Promise<void> {
+  const { data, error, response } = await api.GET('/v1/cases/{id}/bundle', { params: { path: { id }, query: { purpose } }, parseAs: 'blob' })
   if (!response.ok) throw problemOf(response, error)
-  const address = URL.createObjectURL(data as unknown as Blob)
-  const link = document.createElement('a')
-  link.href = address
-  link.download = name
-  link.click()
-  window.setTimeout(() => URL.revokeObjectURL(address), 60_000)
+  saveBlob(data as unknown as Blob, `${number}.zip`)
 }

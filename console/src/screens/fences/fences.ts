@@ -1,6 +1,5 @@
 // What the screens of fences ask of the API.
-import { api, ask, type Schemas } from '@/api/client'
-import { ApiProblem } from '@/api/problem'
+import { api, ask, askTagged, seenHeaders, type Schemas } from '@/api/client'
 import type { Page } from '@/composables/usePagedList'
 import { lastMonth } from '@/screens/parameters/parameters'
 
@@ -16,18 +15,11 @@ export const fencePage = (asked: { organisation?: string | undefined; vehicle?: 
   ask(api.GET('/v1/fences', { params: { query: { ...asked, cursor, limit } } }))
 export const fence = (id: string): Promise<Fence> => ask(api.GET('/v1/fences/{id}', at(id)))
 export const versions = async (id: string): Promise<Fence[]> => (await ask(api.GET('/v1/fences/{id}/versions', at(id)))).items
-export const put = (id: string, body: FenceBody): Promise<Schemas['WrittenFence']> => ask(api.PUT('/v1/fences/{id}', { ...at(id), body }))
+/** The fence, with the ETag that whoever changes it sends back. */
+export const fenceToChange = (id: string) => askTagged(api.GET('/v1/fences/{id}', at(id)))
+/** Written, where it is still as it was seen (null: a new one). */
+export const put = (id: string, body: FenceBody, seen: string | null) => askTagged(api.PUT('/v1/fences/{id}', { ...at(id), body, headers: seenHeaders(seen) }))
 export const end = (id: string): Promise<unknown> => ask(api.DELETE('/v1/fences/{id}', at(id)))
-
-/** The fence now; null: there is none. */
-export async function fenceNow(id: string): Promise<Fence | null> {
-  try {
-    return await fence(id)
-  } catch (error) {
-    if (error instanceof ApiProblem && error.status === 404) return null
-    throw error
-  }
-}
 
 /** A backtest of the fence as it is proposed, over the month before. */
 export async function tryFence(id: string, body: FenceBody, today: string): Promise<number> {

@@ -84,10 +84,11 @@ export function inside([x, y]: Position, ring: Ring): boolean {
   return found
 }
 
-/** Whether the lines of two rings meet. */
-function ringsMeet(one: Ring, other: Ring): [number, number] | null {
+/** Whether the lines of two rings meet. ``open``: the other one is still being drawn, and its last point is not joined to its first. */
+function ringsMeet(one: Ring, other: Ring, open = false): [number, number] | null {
   for (const [k, a] of one.entries()) {
     for (const [j, c] of other.entries()) {
+      if (open && j === other.length - 1) continue
       if (meeting(a, one[(k + 1) % one.length] as Position, c, other[(j + 1) % other.length] as Position)) return [k, j]
     }
   }
@@ -105,12 +106,14 @@ export function flawOfShape(areas: readonly Area[], open = false): Flaw | null {
   for (const [no, one] of rings.entries()) {
     for (let k = no + 1; k < rings.length; k++) {
       const other = rings[k] as (typeof rings)[number]
-      const met = ringsMeet(one.ring, other.ring)
+      const drawn = open && k === rings.length - 1
+      const met = ringsMeet(one.ring, other.ring, drawn)
       if (met) return { kind: 'ringsMeet', ring: no, a: met[0], b: met[1], count: one.ring.length }
       const first = other.ring[0]
       const own = one.ring[0]
-      if (!first || !own || (open && k === rings.length - 1)) continue
-      const [within, around] = [inside(first, one.ring), inside(own, other.ring)]
+      if (!first || !own) continue
+      // What is being drawn encloses nothing yet; where it has begun is known.
+      const [within, around] = [inside(first, one.ring), !drawn && inside(own, other.ring)]
       if (one.part === other.part) {
         if (one.place === 0 && !within) return { kind: 'holeOutside', ring: k, a: 0, b: 0, count: other.ring.length }
         if (one.place > 0 && (within || around)) return { kind: 'ringsMeet', ring: k, a: 0, b: 0, count: other.ring.length }
@@ -122,6 +125,35 @@ export function flawOfShape(areas: readonly Area[], open = false): Flaw | null {
     }
   }
   return null
+}
+
+/** Which area a point lies in, outside of its holes; -1: in none. */
+export const areaAt = (at: Position, areas: readonly Area[]): number =>
+  areas.findIndex(([outer, ...holes]) => outer !== undefined && inside(at, outer) && !holes.some((hole) => inside(at, hole)))
+
+/** Every position turned into another one. */
+export const mapped = (areas: readonly Area[], change: (at: Position) => Position): Area[] => areas.map((area) => area.map((ring) => ring.map(change)))
+
+/** Whether all of its positions are numbers that a map can show. */
+const shows = (area: Area): boolean =>
+  area.length > 0 && area.every((ring) => ring.length > 0 && ring.every(([lon, lat]) => Math.abs(lon) <= 180 && Math.abs(lat) <= 85))
+
+/** What of a stranger's geometry can be shown: areas with positions on the map, and no more vertices than ``most``. */
+export function shownAreas(geometries: readonly unknown[], most: number): Area[] {
+  const found: Area[] = []
+  let left = most
+  for (const geometry of geometries) {
+    let areas: Area[] = []
+    try {
+      areas = areasOf(geometry as Record<string, unknown>).filter(shows)
+    } catch {
+      continue // not even rings: the server says what is wrong with it
+    }
+    left -= areas.flat().reduce((sum, ring) => sum + ring.length, 0)
+    if (left < 0) break
+    found.push(...areas)
+  }
+  return found
 }
 
 /** The areas of a Polygon or MultiPolygon of the API; heights are left out. */

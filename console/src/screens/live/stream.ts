@@ -13,11 +13,15 @@ export interface Roster {
 
 export interface LiveSource {
   roster: () => Promise<Roster>
-  open: (signal: AbortSignal) => Promise<ReadableStream<Uint8Array>>
+  /** ``seconds``: end after so long; null: never. */
+  open: (signal: AbortSignal, seconds: number | null) => Promise<ReadableStream<Uint8Array>>
+  /** Whether it is a person that is waited for, who has to sign in again. */
+  waits?: () => boolean
 }
 
-/** connecting: nothing was there yet; live; lost: what is shown is of before; refused: see ``problem``. */
-export type LineState = 'connecting' | 'live' | 'lost' | 'refused'
+/** connecting: nothing was there yet; live; polling: something between keeps the line back, so a picture comes each POLL_MS; lost: what is
+ * shown is of before; refused: see ``problem``. */
+export type LineState = 'connecting' | 'live' | 'polling' | 'lost' | 'refused'
 
 export interface LiveEvents {
   line: (state: LineState, problem: ApiProblem | null) => void
@@ -27,6 +31,12 @@ export interface LiveEvents {
 }
 
 export const SILENT_MS = 5_000
+/** Twice nothing at all came, though the server sends a frame at once: a proxy hands on whole answers only, so they are kept short. */
+const KEPT_BACK = 2
+const SHORT_S = 1
+export const POLL_MS = 10_000
+/** After so many of them the open line is tried again. */
+const TRY_AGAIN = 30
 const FIRST_WAIT_MS = 1_000
 const MOST_WAIT_MS = 30_000
 /** Names are asked anew at most so often while they and the frames do not agree. */
@@ -39,6 +49,10 @@ export class LiveStream {
   private control: AbortController | undefined
   private wake: (() => void) | undefined
   private wait = FIRST_WAIT_MS
+  private keptBack = 0
+  /** Whether a byte has come on the line of now. */
+  private anything = false
+  private polls = 0
   private rosterEpoch = -1
   private rosterAsked = -Infinity
 
@@ -53,8 +67,18 @@ export class LiveStream {
         // One stream after the other.
         // oxlint-disable-next-line no-await-in-loop
         await this.once()
+        if (this.polls && !this.stopped) {
+          // oxlint-disable-next-line no-await-in-loop
+          await this.pause(POLL_MS)
+          continue
+        }
       } catch (error) {
         problem = asProblem(error)
+        if (this.polls) this.polls = this.keptBack = 0
+        else if (this.keptBack >= KEPT_BACK) {
+          this.polls = 1
+          continue
+        }
       }
       if (this.stopped) return
       if (problem && isRefusal(problem)) {
@@ -98,16 +122,22 @@ export class LiveStream {
     const silence = new Promise<never>((_, refuse) => {
       const look = (): void => {
         clearTimeout(timer)
-        timer = setTimeout(() => refuse(new BrokenStream('silent')), SILENT_MS)
+        timer = setTimeout(() => (this.source.waits?.() ? look() : refuse(new BrokenStream('silent'))), SILENT_MS)
       }
       this.heard = look
     })
     silence.catch(() => undefined)
     try {
       await this.names(true)
-      const body = await this.source.open(control.signal)
       this.heard()
+      this.anything = false
+      if (this.polls) this.polls += 1
+      const body = await Promise.race([this.source.open(control.signal, this.polls ? SHORT_S : null), silence])
       await this.follow(body.getReader(), silence)
+      if (this.polls > TRY_AGAIN) this.polls = this.keptBack = 0
+    } catch (error) {
+      this.keptBack = error instanceof BrokenStream && !this.anything ? this.keptBack + 1 : 0
+      throw error
     } finally {
       clearTimeout(timer)
       control.abort()
@@ -123,6 +153,8 @@ export class LiveStream {
       // oxlint-disable-next-line no-await-in-loop
       const { value, done } = await Promise.race([reader.read(), silence])
       if (done) return
+      this.anything = true
+      this.keptBack = 0
       for (const frame of cutter.push(value)) {
         if (frame.kind === KIND.end) {
           if (endReason(frame) === 'no_longer_allowed') this.wait = 0
@@ -133,7 +165,7 @@ export class LiveStream {
         table.take(await inflated(frame))
         this.heard()
         this.wait = FIRST_WAIT_MS
-        if (frame.kind === KIND.snapshot) this.events.line('live', null)
+        if (frame.kind === KIND.snapshot) this.events.line(this.polls ? 'polling' : 'live', null)
         if (table.epoch !== this.rosterEpoch) void this.names(false).catch(() => undefined)
         this.events.frame(table)
       }

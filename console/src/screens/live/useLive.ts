@@ -4,6 +4,7 @@ import { computed, onBeforeUnmount, ref, shallowRef } from 'vue'
 
 import type { ApiProblem } from '@/api/problem'
 import { useConnection } from '@/stores/connection'
+import { useSession } from '@/stores/session'
 
 import { LiveTable } from './frames'
 import { liveSource } from './live'
@@ -18,6 +19,7 @@ export interface Vehicle {
 
 export function useLive(onFrame: (table: LiveTable) => void) {
   const connection = useConnection()
+  const session = useSession()
   const line = ref<LineState>('connecting')
   const problem = shallowRef<ApiProblem | null>(null)
   const roster = shallowRef<Roster>({ epoch: -1, ids: [], plates: [], organisations: [] })
@@ -25,7 +27,7 @@ export function useLive(onFrame: (table: LiveTable) => void) {
   const frames = ref(0)
   const stale = ref(false)
   const nowMs = ref(0)
-  /** Seconds since the last frame; 0 while the line is open. */
+  /** Seconds since the last frame; 0 while frames come. */
   const silentS = ref(0)
   let heardAt = 0
   let purpose = ''
@@ -42,7 +44,7 @@ export function useLive(onFrame: (table: LiveTable) => void) {
   function start(why = purpose): void {
     stream?.stop()
     purpose = why
-    stream = new LiveStream(liveSource(() => purpose), {
+    stream = new LiveStream(liveSource(() => purpose, () => session.expired), {
       line: (state, told) => {
         line.value = state
         problem.value = told

@@ -1,6 +1,7 @@
 // What the screen of operations asks of the API, and the charts that it makes of the answer.
 import { api, ask, type Schemas } from '@/api/client'
 import type { Line, Value } from '@/components/chart/numbers'
+import { serverNow } from '@/text/now'
 
 export type Series = Schemas['OperationsSeries']
 export type State = Schemas['OperationsState']
@@ -11,7 +12,7 @@ export const HOURS = ['1', '6', '24'] as const
 export const state = (): Promise<State> => ask(api.GET('/v1/operations/state'))
 
 export function series(hours: number): Promise<Series> {
-  const from = new Date(Date.now() - hours * 3_600_000).toISOString()
+  const from = new Date(serverNow() - hours * 3_600_000).toISOString()
   return ask(api.GET('/v1/operations/series', { params: { query: { from } } }))
 }
 
@@ -56,4 +57,14 @@ export function linesOf(chart: Chart, found: Series, process: string | undefined
 export function nameIn(found: Series, english: boolean): (column: string) => string {
   const names = new Map(found.figures.map((figure) => [figure.name, english ? figure.en : figure.zh]))
   return (column) => names.get(column) ?? column
+}
+
+/** An address that a link may lead to; null: none, or one that is no address of the web. */
+export function webAddress(text: string | null | undefined): string | null {
+  try {
+    const found = new URL(text ?? '')
+    return found.protocol === 'https:' || found.protocol === 'http:' ? found.href : null
+  } catch {
+    return null
+  }
 }

@@ -1,4 +1,5 @@
 // A record as texts of a form, and back. What was not touched goes back exactly as it came.
+import { serverNow } from '@/text/now'
 import { plainPlate, shownPlate } from '@/text/plates'
 import { parseDay } from '@/text/days'
 import { parseMoment, typedMoment } from '@/text/moments'
@@ -90,7 +91,7 @@ const same = (a: Value | undefined, b: Value): boolean => JSON.stringify(a) === 
 
 /** The body of a PUT, or what is wrong with fields. ``row`` = as it was read, null = a new record. */
 export function bodyOf(
-  kind: KindTable, row: Record<string, unknown> | null, values: Values, today: string = dayOf(Date.now()),
+  kind: KindTable, row: Record<string, unknown> | null, values: Values, today: string = dayOf(serverNow()),
 ): { body: Record<string, unknown>; wrong: Record<string, Wrong> } {
   const [body, wrong]: [Record<string, unknown>, Record<string, Wrong>] = [{}, {}]
   const given: Record<string, unknown> = row === null ? {} : (kind.forForm?.(row) ?? row)
@@ -108,12 +109,6 @@ export function bodyOf(
   }
   if ('lat' in body || 'lon' in body) delete body.geometry
   return { body, wrong }
-}
-
-/** Fields that somebody else has changed since: of what the form shows and of what it carries along. */
-export function changedMeanwhile(kind: KindTable, before: Record<string, unknown>, now: Record<string, unknown>): string[] {
-  const names = [...entered(kind).map((field) => field.name), ...(kind.carried ?? []), ...kind.fields.filter((one) => one.name === 'version').map((one) => one.name)]
-  return [...new Set(names)].filter((name) => JSON.stringify(before[name] ?? null) !== JSON.stringify(now[name] ?? null))
 }
 
 /** The errors of a refusal by field: the first part of a pointer, and what follows it. */

@@ -1,7 +1,7 @@
-// A file of records: how it is sent, and the rows that were refused as a file to correct.
-import type { ProblemEntry } from '@/api/problem'
-import { bilingual } from '@/api/problem'
-import { decoded, parsed, written } from '@/text/csv'
+// A file of records: how it is sent, and the file that is given back to be corrected.
+import { api } from '@/api/client'
+import { bilingual, problemOf, type ProblemEntry } from '@/api/problem'
+import { written } from '@/text/csv'
 
 const XLSX = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'
 const TYPES: Readonly<Record<string, string>> = {
@@ -12,30 +12,21 @@ export const MOST_BYTES = 32 << 20
 
 export const endOf = (name: string): string => (/\.([^.]+)$/.exec(name)?.[1] ?? '').toLowerCase()
 export const typeOf = (name: string): string => TYPES[endOf(name)] ?? 'application/octet-stream'
-/** Files whose rows can be given back with their words; of a workbook the browser reads none. */
-export const rowsReadable = (name: string): boolean => ['csv', 'txt'].includes(endOf(name))
+/** Tables: the server gives their refused rows back as a workbook. Of JSON there is a list of the reasons. */
+export const isTable = (name: string): boolean => !['json', 'ndjson', 'jsonl', 'geojson', 'kml'].includes(endOf(name))
 
 export type RowError = Pick<ProblemEntry, 'row' | 'field' | 'column' | 'message'>
 
-/** What was refused, row by row: the row as it stands in the file, and a column that says what is wrong with it. */
-export function refusedRows(data: ArrayBuffer | null, errors: readonly RowError[], said: string, words: { row: string; field: string }): string {
-  const rows = data === null ? [] : parsed(decoded(data))
-  const byRow = new Map<number, string[]>()
-  for (const one of errors) {
-    const place = one.column ?? one.field
-    const list = byRow.get(one.row ?? 0) ?? []
-    byRow.set(one.row ?? 0, [...list, (place ? `${place}：` : '') + bilingual(one.message).zh])
-  }
-  const numbers = [...byRow.keys()].sort((a, b) => a - b)
-  const filledCells = (row: string[] | undefined): number => (row ?? []).filter((cell) => cell.trim() !== '').length
-  // A statement has titles above its header.
-  const likeBad = Math.max(1, 0.6 * filledCells(rows[(numbers.find((number) => number > 1) ?? 1) - 1]))
-  const head = rows.find((row) => filledCells(row) >= likeBad)
-  if (!head) return written([[words.row, words.field, said], ...errors.map((one) => [String(one.row ?? ''), one.column ?? one.field ?? '', bilingual(one.message).zh])])
-  const wide = Math.max(...[head, ...numbers.map((number) => rows[number - 1] ?? [])].map((row) => row.length))
-  const filled = (row: string[]): string[] => [...row, ...Array.from({ length: wide - row.length }, () => '')]
-  return written([
-    [...filled(head), said],
-    ...numbers.filter((number) => number > 1).map((number) => [...filled(rows[number - 1] ?? []), (byRow.get(number) ?? []).join('；')]),
-  ])
+/** The file to be corrected; null: no row is refused any more. Throws ApiProblem. */
+export async function correctionsOf(path: string, file: Blob, type: string): Promise<{ file: Blob; leftOut: number } | null> {
+  const { data, error, response } = await api.POST(path as '/v1/vehicles:import', {
+    params: { query: { corrections: true } }, body: file as unknown as string, bodySerializer: (body: unknown) => body as BodyInit, headers: { 'Content-Type': type }, parseAs: 'blob',
+  })
+  if (!response.ok) throw problemOf(response, error)
+  const found = data as unknown as Blob
+  return found.type.startsWith(XLSX) ? { file: found, leftOut: Number(response.headers.get('X-Rows-Left-Out') ?? 0) } : null
 }
+
+/** The reasons as a file, for what is no table. */
+export const reasonsOf = (errors: readonly RowError[], words: { row: string; field: string; why: string }): string =>
+  written([[words.row, words.field, words.why], ...errors.map((one) => [String(one.row ?? ''), one.column ?? one.field ?? '', bilingual(one.message).zh])])

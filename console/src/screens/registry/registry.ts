@@ -1,5 +1,5 @@
 // What the registry asks of the API: the same addresses for every kind.
-import { api, ask, type Schemas } from '@/api/client'
+import { api, ask, askTagged, seenHeaders, type Schemas } from '@/api/client'
 import { ApiProblem } from '@/api/problem'
 import { sortQuery } from '@/components/table'
 import type { Page } from '@/composables/usePagedList'
@@ -35,21 +35,17 @@ export async function oneRecord(kind: KindTable, id: string, purpose?: string): 
   return (await ask(api.GET(oneAt(kind.name), { params: { path: { id }, query: query as never } }))) as unknown as Row
 }
 
-/** Whether there is one already: a new record never takes the place of another by mistake. */
-export async function exists(kind: KindTable, id: string, purpose?: string): Promise<boolean> {
-  try {
-    await oneRecord(kind, id, purpose)
-    return true
-  } catch (error) {
-    if (error instanceof ApiProblem && error.status === 404) return false
-    throw error
-  }
+/** The record, with the ETag that whoever changes it sends back. */
+export async function recordToChange(kind: KindTable, id: string, purpose?: string): Promise<{ row: Row; tag: string | null }> {
+  const query = kind.personal && purpose ? { purpose } : {}
+  const { data, tag } = await askTagged(api.GET(oneAt(kind.name), { params: { path: { id }, query: query as never } }))
+  return { row: data as unknown as Row, tag }
 }
 
-/** Written; the doubts that the registry has of it. */
-export async function put(kind: KindTable, id: string, body: Record<string, unknown>): Promise<Doubt[]> {
-  const written = await ask(api.PUT(oneAt(kind.name), { params: { path: { id } }, body: body as unknown as Schemas['VehicleBody'] }))
-  return (written as { warnings?: Doubt[] | null }).warnings ?? []
+/** Written, where it is still as it was seen (null: a new record); the doubts that the registry has of it. */
+export async function put(kind: KindTable, id: string, body: Record<string, unknown>, seen: string | null): Promise<{ doubts: Doubt[]; row: Row; tag: string | null }> {
+  const { data, tag } = await askTagged(api.PUT(oneAt(kind.name), { params: { path: { id } }, body: body as unknown as Schemas['VehicleBody'], headers: seenHeaders(seen) }))
+  return { doubts: (data as { warnings?: Doubt[] | null }).warnings ?? [], row: data as unknown as Row, tag }
 }
 
 export async function remove(kind: KindTable, id: string): Promise<void> {

@@ -1,5 +1,6 @@
 // What the screen of statistics asks of the API: alerts counted by one thing, and their course over time.
 import { api, ask, type Schemas } from '@/api/client'
+import { serverNow } from '@/text/now'
 import { addDays, dayOf, startOf } from '@/text/time'
 
 export type Statistics = Schemas['AlertStatistics']
@@ -44,7 +45,7 @@ export function places(from: string, to: string, by: 'day' | 'month'): string[] 
 }
 
 function asked(filters: StatisticsFilters) {
-  const { from, to } = span(filters, dayOf(new Date()))
+  const { from, to } = span(filters, dayOf(serverNow()))
   return { rule: filters.rule as (typeof RULES)[number] | undefined, within: filters.within, from: startOf(from), to: startOf(addDays(to, 1)) }
 }
 
@@ -74,7 +75,7 @@ export interface Course {
 }
 
 export async function course(filters: StatisticsFilters): Promise<Course> {
-  const { from, to } = span(filters, dayOf(new Date()))
+  const { from, to } = span(filters, dayOf(serverNow()))
   const by = courseBy(from, to)
   const found = await ask(api.GET('/v1/statistics/alerts', { params: { query: { ...asked(filters), by, order: 'key', direction: 'asc', limit: 500 } } }))
   const groups = new Map(found.items.map((group) => [group.key, group]))

@@ -37,7 +37,7 @@ from registry.parameters import parameter
 from registry.snapshot.timelines import FOREVER
 from registry.spelling import name_key
 from registry.transactions import TransactionRow
-from registry.vehicles import VehicleInfo, vehicle_at, vehicles_by_id, vehicles_of_plates
+from registry.vehicles import VehicleInfo, holders_of_plates, vehicle_at, vehicles_by_id
 from rules.alerts.feed import suspected_among
 from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import fuel_consumption as check
@@ -82,7 +82,7 @@ class DriverMonths:
         cards = [(card, max(us - REACH_US, 0)) for card, us in cards]
         spans += [(id, since, FOREVER, False) for id, since in await vehicles_of_cards(conn, cards)]
         plates = {c.subject: c.from_us for c in reversed(of_kind(changes, "plate"))}
-        for plate, its in (await vehicles_of_plates(conn, plates)).items():
+        for plate, its in (await holders_of_plates(conn, plates)).items():
             spans += [(v.id, plates[plate], FOREVER, False) for v in its]
         orders = sorted({c.subject for c in of_kind(changes, "order", "result")})
         spans += [(id, since, until, False) for id, since, until in await vehicles_of_orders(conn, orders)]
@@ -258,7 +258,7 @@ async def _facts(context: Context, wanted: Sequence[_Key]) -> _Facts:
     trips = await trips_of_drivers(conn, sorted(set(asked)), REACH_US)
     ids = {t.vehicle for its in trips.values() for t in its}
     vehicles = await vehicles_by_id(conn, ids)
-    of_plate = await vehicles_of_plates(conn, {v.plate for v in vehicles.values()})
+    of_plate = await holders_of_plates(conn, {v.plate for v in vehicles.values()})
     fills = await fills_of_plates(conn, of_plate, spans)
     around = await trips_of_vehicles(conn, ids, [(max(a - REACH_US, 0), b) for a, b in spans])
     found = _Facts(
@@ -268,7 +268,13 @@ async def _facts(context: Context, wanted: Sequence[_Key]) -> _Facts:
     )  # fmt: skip
     for fill, plate in fills:
         vehicle = vehicle_at(of_plate[plate], fill.at_us)
-        if vehicle is None or vehicle.id not in vehicles or fill.energy not in _ENERGIES[vehicle.energy]:
+        # What was filled while another vehicle had the plate is not this one's.
+        if (
+            vehicle is None
+            or vehicle.replated
+            or vehicle.id not in vehicles
+            or fill.energy not in _ENERGIES[vehicle.energy]
+        ):
             continue
         held = owner(around.get(vehicle.id, ()), fill.at_us)
         if held is None:

@@ -71,7 +71,7 @@ class Transactions:
         moved = [(c.subject, c.from_us) for c in of_kind(changes, "vehicle")]
         moved += [(c.subject, c.from_us - _LONGEST_WINDOW_US - REACH_US) for c in of_kind(changes, "track")]
         plates = await plates_of_vehicles(context.conn, {vehicle for vehicle, _ in moved})
-        on_plates = [(plates[vehicle], us) for vehicle, us in moved if vehicle in plates]
+        on_plates = [(plate, us) for vehicle, us in moved for plate in plates.get(vehicle, ())]
         on_plates += [(c.subject, c.from_us) for c in of_kind(changes, "plate")]
         found |= await fills.fills_of_bound_plates(context.conn, _earliest(on_plates, oldest))
         parameters = [c.from_us for c in of_kind(changes, "parameter") if c.subject in (RULE, TRACK)]

@@ -10,7 +10,7 @@ from registry import violations
 from registry.drivers import drivers_of
 from registry.facts.violations import drivers_at, plates_driven, touched_by_orders
 from registry.parameters import ORDER
-from registry.vehicles import VehicleInfo, plates_of_vehicles, vehicle_at, vehicles_by_id, vehicles_of_plates
+from registry.vehicles import VehicleInfo, holders_of_plates, plates_of_vehicles, vehicle_at, vehicles_by_id
 from registry.violations import ViolationRow
 from rules.alerts.feed import suspected_subjects
 from rules.alerts.model import AlertFacts
@@ -53,7 +53,8 @@ class Violations:
         keys |= await self._keys_of(context, rows, [(row, own[row.id]) for row in rows])
         plates: dict[str, int] = {c.subject: c.from_us for c in of_kind(changes, "offences", "plate")}
         moved = {c.subject for c in of_kind(changes, "vehicle")}
-        plates |= dict.fromkeys((await plates_of_vehicles(context.conn, moved)).values(), 0)
+        for had in (await plates_of_vehicles(context.conn, moved)).values():
+            plates |= dict.fromkeys(had, 0)
         whole = [(plate, us, 2**62) for plate, us in plates.items()]
         keys |= await self._keys_of(context, await violations.violations_of_plates(context.conn, whole))
         own_rules = {RULE, ORDER} if _by_driver(context) else {RULE}
@@ -81,7 +82,7 @@ class Violations:
         every = bool(of_kind(changes, "parameter"))
         moved = {c.subject for c in of_kind(changes, "vehicle")}
         plates = {c.subject for c in of_kind(changes, "offences", "plate")}
-        vehicles = await vehicles_of_plates(context.conn, plates)
+        vehicles = await holders_of_plates(context.conn, plates)
         moved |= {v.id for its in vehicles.values() for v in its}
         oldest = check.month_of(min((us for us in since_us), default=context.now_us))
         found = set()
@@ -97,7 +98,7 @@ class Violations:
     ) -> set[_Key]:
         """Keys of violations; ``moved``: and of the times that they had."""
         times = [(row, row.at_us) for row in rows] + list(moved)
-        vehicles = await vehicles_of_plates(context.conn, {row.plate for row in rows})
+        vehicles = await holders_of_plates(context.conn, {row.plate for row in rows})
         keys = {
             ("vehicle", vehicle.id, month)
             for row, us in times
@@ -192,7 +193,7 @@ class Violations:
             )
             for row in part
         }
-        holders = await vehicles_of_plates(context.conn, {row.plate for row in found.values()})
+        holders = await holders_of_plates(context.conn, {row.plate for row in found.values()})
         whose = await self._drivers(context, list(found.values()), holders) if of_driver else {}
         rows: dict[_Key, list[check.Record]] = {}
         ordered = sorted(found.values(), key=lambda row: (row.at_us, row.id))
@@ -202,7 +203,7 @@ class Violations:
             for row in ordered:
                 if not since <= row.at_us < until:
                     continue
-                holder = vehicle_at(holders.get(row.plate, ()), row.at_us)
+                holder = _holder(holders, row)
                 if key in of_vehicle and row.plate == of_vehicle[key][0]:
                     belongs = holder is not None and holder.id == key[1]
                 elif key in of_driver and whose.get(row.id, ("",))[0] == key[1]:
@@ -221,7 +222,7 @@ class Violations:
         found: dict[str, tuple[str, str | None]] = {}
         open_: list[tuple[str, int, int]] = []
         for row in rows:
-            vehicle = vehicle_at(holders.get(row.plate, ()), row.at_us)
+            vehicle = _holder(holders, row)
             if row.driver is not None:
                 found[row.id] = (row.driver, None)
             elif vehicle is not None:
@@ -243,6 +244,13 @@ def _months(us: int) -> tuple[str, str]:
 
 def _driver(id: str, name: str, organisation: str) -> Driver:
     return {"id": id, "name": name, "organisation": organisation}
+
+
+def _holder(holders: Mapping[str, Sequence[VehicleInfo]], row: ViolationRow) -> VehicleInfo | None:
+    """Whose a violation is. Nobody's where the vehicle that had the plate then has another one now: the register says when it was told, and
+    not whether the old plate was a slip, so neither that vehicle is accused nor the one that has the plate now."""
+    found = vehicle_at(holders.get(row.plate, ()), row.at_us)
+    return None if found is None or found.replated else found
 
 
 def _record(row: ViolationRow, belongs: bool, whose: tuple[str, str | None] | None) -> check.Record:

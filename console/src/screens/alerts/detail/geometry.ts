@@ -1,4 +1,6 @@
 // What evidence has that can be drawn: decoded, in degrees WGS-84, and in metres on a plane around its middle.
+import { latOf, lonOf, mercatorX, mercatorY, metresAt } from '@/components/map/mercator'
+
 import { moment, number, numbers, object, objects, text, type Frozen } from './frozen'
 
 /** [longitude, latitude], degrees. */
@@ -165,10 +167,15 @@ export function shapesOf(body: Frozen): Shape[] {
   return found
 }
 
-/** Degrees to metres east and south of the middle, and how large everything is. */
+/** Degrees to metres east and south of the middle, as a map of Mercator has them, so that a base map fits under it; back; and how large
+ * everything is. */
 export interface Plane {
   x: (lon: number) => number
   y: (lat: number) => number
+  lon: (x: number) => number
+  lat: (y: number) => number
+  /** Where a metre of the plane is a metre. */
+  middle: number
   /** [left, top, width, height] in metres, with some room around; null: nothing to draw. */
   whole: [number, number, number, number]
 }
@@ -183,10 +190,10 @@ export function planeOf(shapes: Shape[], tracks: Track[]): Plane | null {
   for (const one of tracks) one.valid.forEach((good, k) => good && take(one.lon[k] as number, one.lat[k] as number))
   if (west > east) return null
   const [lon0, lat0] = [(west + east) / 2, (south + north) / 2]
-  const wide = METRES * Math.cos((lat0 * Math.PI) / 180)
-  const [x, y] = [(lon: number) => (lon - lon0) * wide, (lat: number) => (lat0 - lat) * METRES]
+  const [left, top, size] = [mercatorX(lon0), mercatorY(lat0), metresAt(lat0)]
+  const [x, y] = [(lon: number) => (mercatorX(lon) - left) * size, (lat: number) => (mercatorY(lat) - top) * size]
   const room = Math.max(x(east) - x(west), y(south) - y(north), 100) * 0.06
-  return { x, y, whole: [x(west) - room, y(north) - room, x(east) - x(west) + 2 * room, y(south) - y(north) + 2 * room] }
+  return { x, y, lon: (at) => lonOf(left + at / size), lat: (at) => latOf(top + at / size), middle: lat0, whole: [x(west) - room, y(north) - room, x(east) - x(west) + 2 * room, y(south) - y(north) + 2 * room] }
 }
 
 /** The longest round length of 1, 2, 5 x 10^n metres that is not longer than ``most``. */

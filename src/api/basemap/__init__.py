@@ -1,0 +1,1 @@
+"""The base map of the console: what there is, and its tiles."""
