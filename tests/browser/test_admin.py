@@ -18,7 +18,8 @@ LINES = "[role=row].line"
 
 async def choose_unit(page: Page, name: str) -> None:
     """In the dialog that is open."""
-    await page.get_by_role("dialog").get_by_role("combobox", name="单位").click(force=True)
+    box = page.get_by_role("dialog").get_by_role("combobox", name="单位")
+    await box.fill(name)  # as people do: a click alone may close what another list has just opened or closed
     await page.get_by_role("option", name=name).click()
 
 
