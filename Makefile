@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Programs that tests start by the dozen, and tests with their rewritten asserts, are compiled once and not at every start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup parts console console-check demo month test test-unit lint types imports fmt bench bench-full faults bounded fuzz audit schema lock clean
+.PHONY: help setup parts console console-packages console-check demo month test test-unit lint types imports fmt bench bench-full faults bounded fuzz audit schema lock clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -25,6 +25,9 @@ parts: $(STAMP) ## fetch what tests need and no package brings: Kafka (Java, Mav
 
 console: $(STAMP) ## build the console (console/, TypeScript) into src/api/console/built; brings its own Node
 	$(BIN)/python -m tools.console --build
+
+console-packages: $(STAMP) ## fetch what the console is built with (console/node_modules)
+	$(BIN)/python -m tools.console --install
 
 console-check: $(STAMP) ## types, lint, tests and sizes of the console, and that what is committed is what console/ gives
 	$(BIN)/python -m tools.console --check

@@ -254,7 +254,7 @@ def main() -> int:
         prog="python -m tools.console", description=(__doc__ or "").partition("\n")[0]
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    for name in ("build", "check", "types", "test", "dev"):
+    for name in ("install", "build", "check", "types", "test", "dev"):
         what.add_argument(f"--{name}", action="store_const", const=name, dest="what")
     chosen: str = parser.parse_args().what
     try:
