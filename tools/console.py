@@ -2,6 +2,8 @@
 
 --build   types from the API's own description, then the built files in src/api/console/built, compressed beside the plain ones
 --check   what ``.ci/run`` asks: types of the API up to date, vue-tsc, lint, unit tests, sizes, and that a fresh build is what is committed
+--install only the packages that it is built with (console/node_modules)
+--test    types, lint and unit tests
 --types   only the types from the API's description (console/src/api/schema.d.ts)
 --dev     a development server that passes /v1 on to GONGCHE_API (default http://127.0.0.1:8000)
 
