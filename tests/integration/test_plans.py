@@ -378,7 +378,7 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     **{f"/v1/{kind}/{{id}}/versions": [{}] for kind in ("fences", "dispatch-orders")},
 }  # fmt: skip
 #: How a page is cut and shown; not what is looked for.
-NO_FILTERS: Final = {"cursor", "limit", "wait", "purpose", "seconds", "envelope"}
+NO_FILTERS: Final = {"cursor", "limit", "wait", "purpose", "seconds", "envelope", "inline"}
 IDS: Final = {
     "/v1/alerts": f"{20 * 4000:032}", "/v1/vehicles": "V17", "/v1/dispatch-orders": "P17", "/v1/organisations": "O7",
     "/v1/drivers": "D17", "/v1/terminals": "13800000017", "/v1/fuel-cards": "C17", "/v1/fuel-stations": "S7",
