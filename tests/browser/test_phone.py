@@ -115,7 +115,7 @@ async def test_pages_of_a_telephone(visit: Visit, world: World, ids: dict[str, s
     await expect(form.get_by_role("button", name="拟写回复")).to_be_in_viewport()
     assert await page.evaluate(LOOK) == {"wide": [], "small": []}
     await picture(page, "phone-reply")
-    await expect(page.get_by_role("button", name="拍照上传")).to_be_visible()
+    await expect(page.locator("button", has_text="拍照上传")).to_be_visible()
     assert await flaws(page) == []
     await page.goto("/alerts")
     await page.get_by_role("button", name="查询条件").click()
