@@ -79,7 +79,7 @@ async def test_a_gateway_whose_database_dies_during_its_start(db_url: str, tmp_p
         pytest.skip("needs a PostgreSQL on a Unix socket")
     ends: list[tuple[int, BaseException | None]] = []
     for steps in range(_MOST_STEPS):
-        async with _dying(db_url, steps) as (dsn, way):
+        async with _dying(db_url, steps) as (dsn, _):
             settings = load_settings(
                 data_dir=tmp_path, database_url=dsn, tcp_host="127.0.0.1", tcp_port=0, gateway_metrics_port=0
             )
@@ -88,10 +88,9 @@ async def test_a_gateway_whose_database_dies_during_its_start(db_url: str, tmp_p
             ready = asyncio.create_task(serving.wait())
             await asyncio.wait([running, ready], timeout=15, return_when=asyncio.FIRST_COMPLETED)
             ready.cancel()
-            if serving.is_set():  # whatever dies from now on it bears
+            if serving.is_set():  # whatever dies from now on it bears: commands ask the database while it serves
                 stop.set()
                 await running
-                assert not way.dead
                 break
             ends.append((steps, running.exception()))
     odd = [(steps, repr(error)) for steps, error in ends if not isinstance(error, UnavailableError)]
