@@ -303,11 +303,18 @@ def vehicle_at(vehicles: Iterable[VehicleInfo], at_us: int) -> VehicleInfo | Non
     taken = {v.no for v in told if v.replated and _day(v.disposed_on, 10**9) == day + 1}
     if given and taken - given:
         return None
-    if not (told or held):
+    if not held:
         return None
     return min(
         told or held, key=lambda v: (-_day(v.registered_on, -1), _day(v.disposed_on, 10**9), v.replated, v.id)
     )
+
+
+def holder_at(vehicles: Iterable[VehicleInfo], at_us: int) -> VehicleInfo | None:
+    """``vehicle_at`` for what accuses: nobody where the vehicle that had the plate then has another one now. The register says when it was
+    told, and not whether the old plate was a slip, so neither that vehicle is accused nor the one that has the plate now."""
+    found = vehicle_at(vehicles, at_us)
+    return None if found is None or found.replated else found
 
 
 def _day(day: date | None, otherwise: int) -> int:

@@ -27,13 +27,12 @@ def moment(us: int | None) -> datetime | None:
 
 
 def ask(asked: Conditions, wanted: AlertFilter) -> None:
-    """Adds what ``wanted`` says of the table ``a``, but for the time that an alert overlaps (``stretches``); ``wanted.vehicles`` and ``wanted.units`` only where nothing else does (``any_of``). What
-    is unread the list looks at row by row (``listing``)."""
+    """Adds what ``wanted`` says of the table ``a``, but for the time that an alert overlaps (``stretches``); ``wanted.vehicles`` and
+    ``wanted.units`` only where nothing else does (``any_of``). What is unread the list looks at row by row (``listing``)."""
     for column in _SAME:
         value = getattr(wanted, column)
-        if (
-            column == "status" and value == "withdrawn"
-        ):  # a word of the statement: then the indexes of the few that are can be used
+        if column == "status" and value == "withdrawn":
+            # A word of the statement: then the indexes of the few that are can be used.
             asked.add("a.status = 'withdrawn'")
         elif value is not None:
             asked.add(f"a.{column} = {{}}", value)
@@ -55,7 +54,6 @@ def ask(asked: Conditions, wanted: AlertFilter) -> None:
 #: Conditions of the indexes alerts_long and alerts_late (migrations/0054_times_of_lists.sql), word for word.
 _LONG: Final = "(a.occurred_to IS NULL OR a.occurred_to - a.occurred_from >= interval '24 hours')"
 _LATE: Final = "a.detected_at - a.occurred_from >= interval '48 hours'"
-_DAY_US: Final = US_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ def stretches(wanted: AlertFilter, *, by_detection: bool) -> list[Stretch]:
     found: list[Stretch] = []
     if since is not None:
         ended.append(("(a.occurred_to IS NULL OR a.occurred_to >= {})", (from_us(since),)))
-        day_before = from_us(since - _DAY_US)
+        day_before = from_us(since - US_PER_DAY)
         # What began more than a day before and goes on is long, and few alerts are.
         long = (
             ("a.occurred_from < {}", (day_before,)),
@@ -94,7 +92,7 @@ def stretches(wanted: AlertFilter, *, by_detection: bool) -> list[Stretch]:
     if until is None or not by_detection:
         return [Stretch(tuple(ended)), *found]
     # Most alerts are detected soon after their beginning: the index by detection has those of a time together, however long ago that is.
-    soon = (("a.detected_at < {}", (from_us(until + 2 * _DAY_US),)), (f"NOT {_LATE}", ()))
+    soon = (("a.detected_at < {}", (from_us(until + 2 * US_PER_DAY),)), (f"NOT {_LATE}", ()))
     return [Stretch((*soon, *ended)), Stretch(((_LATE, ()), *ended), True), *found]
 
 

@@ -285,12 +285,11 @@ class Sockets:
 
     def _admit(self, sock: socket.socket, address: str, port: int, now: float) -> Connection | None:
         """As ``admit``; raises OSError, with the socket closed, when the system has no room for it."""
-        refused = None if self.may_come(address) else ""
-        if refused is None:
-            refused = self._admission.enter(address)
-            if refused:
-                metrics.CLOSED.labels(refused).inc()
-        if refused is not None:
+        if not self.may_come(address):
+            sock.close()
+            return None
+        if refused := self._admission.enter(address):
+            metrics.CLOSED.labels(refused).inc()
             sock.close()
             return None
         try:

@@ -37,7 +37,7 @@ from registry.parameters import parameter
 from registry.snapshot.timelines import FOREVER
 from registry.spelling import name_key
 from registry.transactions import TransactionRow
-from registry.vehicles import VehicleInfo, holders_of_plates, vehicle_at, vehicles_by_id
+from registry.vehicles import VehicleInfo, holder_at, holders_of_plates, vehicles_by_id
 from rules.alerts.feed import suspected_among
 from rules.alerts.model import AlertFacts, Judgement
 from rules.checks import fuel_consumption as check
@@ -267,14 +267,9 @@ async def _facts(context: Context, wanted: Sequence[_Key]) -> _Facts:
         {vehicle: {t.driver for t in its} for vehicle, its in around.items()},
     )  # fmt: skip
     for fill, plate in fills:
-        vehicle = vehicle_at(of_plate[plate], fill.at_us)
+        vehicle = holder_at(of_plate[plate], fill.at_us)
         # What was filled while another vehicle had the plate is not this one's.
-        if (
-            vehicle is None
-            or vehicle.replated
-            or vehicle.id not in vehicles
-            or fill.energy not in _ENERGIES[vehicle.energy]
-        ):
+        if vehicle is None or vehicle.id not in vehicles or fill.energy not in _ENERGIES[vehicle.energy]:
             continue
         held = owner(around.get(vehicle.id, ()), fill.at_us)
         if held is None:

@@ -10,7 +10,7 @@ from registry import violations
 from registry.drivers import drivers_of
 from registry.facts.violations import drivers_at, plates_driven, touched_by_orders
 from registry.parameters import ORDER
-from registry.vehicles import VehicleInfo, holders_of_plates, plates_of_vehicles, vehicle_at, vehicles_by_id
+from registry.vehicles import VehicleInfo, holder_at, holders_of_plates, plates_of_vehicles, vehicles_by_id
 from registry.violations import ViolationRow
 from rules.alerts.feed import suspected_subjects
 from rules.alerts.model import AlertFacts
@@ -203,7 +203,7 @@ class Violations:
             for row in ordered:
                 if not since <= row.at_us < until:
                     continue
-                holder = _holder(holders, row)
+                holder = holder_at(holders.get(row.plate, ()), row.at_us)
                 if key in of_vehicle and row.plate == of_vehicle[key][0]:
                     belongs = holder is not None and holder.id == key[1]
                 elif key in of_driver and whose.get(row.id, ("",))[0] == key[1]:
@@ -222,7 +222,7 @@ class Violations:
         found: dict[str, tuple[str, str | None]] = {}
         open_: list[tuple[str, int, int]] = []
         for row in rows:
-            vehicle = _holder(holders, row)
+            vehicle = holder_at(holders.get(row.plate, ()), row.at_us)
             if row.driver is not None:
                 found[row.id] = (row.driver, None)
             elif vehicle is not None:
@@ -244,13 +244,6 @@ def _months(us: int) -> tuple[str, str]:
 
 def _driver(id: str, name: str, organisation: str) -> Driver:
     return {"id": id, "name": name, "organisation": organisation}
-
-
-def _holder(holders: Mapping[str, Sequence[VehicleInfo]], row: ViolationRow) -> VehicleInfo | None:
-    """Whose a violation is. Nobody's where the vehicle that had the plate then has another one now: the register says when it was told, and
-    not whether the old plate was a slip, so neither that vehicle is accused nor the one that has the plate now."""
-    found = vehicle_at(holders.get(row.plate, ()), row.at_us)
-    return None if found is None or found.replated else found
 
 
 def _record(row: ViolationRow, belongs: bool, whose: tuple[str, str | None] | None) -> check.Record:
