@@ -187,7 +187,8 @@ async def test_areas_holes_and_another_datum(visit: Visit) -> None:
     assert [len(area) for area in stored["geometry"]["coordinates"]] == [1, 2]
     # The hole is taken out again.
     await page.get_by_role("button", name="修改").click()
-    await expect(page.get_by_role("button", name="保存")).to_be_visible()  # the page before has such a list as well
+    # Waits for the form: the page before has such a list as well.
+    await expect(page.get_by_role("button", name="保存")).to_be_visible()
     await part.select_option(label="第 2 块内孔 1")
     await page.get_by_role("button", name="删除此内孔").click()
     await expect(parts).to_have_count(2)

@@ -88,7 +88,8 @@ async def test_a_gateway_whose_database_dies_during_its_start(db_url: str, tmp_p
             ready = asyncio.create_task(serving.wait())
             await asyncio.wait([running, ready], timeout=15, return_when=asyncio.FIRST_COMPLETED)
             ready.cancel()
-            if serving.is_set():  # whatever dies from now on it bears: commands ask the database while it serves
+            # Whatever dies while it serves it bears: commands ask the database from then on.
+            if serving.is_set():
                 stop.set()
                 await running
                 break
