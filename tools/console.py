@@ -90,7 +90,9 @@ class Node:
     def run(self, *words: str | Path, given: str | None = None, more: dict[str, str] | None = None) -> None:
         """``node words`` in console/. Raises ConsoleError."""
         path = f"{self.program.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        environment = os.environ | {"PATH": path, "NO_UPDATE_NOTIFIER": "1", "CI": "true"} | (more or {})
+        # A company's proxy may sign with an authority that only the machine knows: npm trusts whom the machine trusts, as pip does.
+        trust = {"NODE_USE_SYSTEM_CA": "1"} | os.environ
+        environment = trust | {"PATH": path, "NO_UPDATE_NOTIFIER": "1", "CI": "true"} | (more or {})
         done = subprocess.run(  # noqa: S603 - our own words
             [self.program, *words], cwd=CONSOLE, env=environment, input=given, stdin=None if given else subprocess.DEVNULL, text=True,
             check=False,

@@ -41,7 +41,7 @@ def program() -> Path:
     with tempfile.TemporaryDirectory(dir=cache, prefix=".chromium-") as scratch:
         made = Path(scratch) / "made"
         made.mkdir()
-        node.npm("install", "--prefix", scratch, "--no-save", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund", "--silent", _PACKAGE)  # fmt: skip
+        node.npm("install", "--prefix", scratch, "--no-save", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund", "--loglevel=error", _PACKAGE)  # fmt: skip
         packed = Path(scratch) / "node_modules" / "chrome-aws-lambda" / "bin" / "chromium.br"
         found = hashlib.sha256(packed.read_bytes()).hexdigest()
         if found != _SHA256:

@@ -29,6 +29,8 @@ from tools.prometheus.fetch import PrometheusToolError, programs
 from rules.navigation import own_engine
 from runtime.errors import GongcheError
 
+#: A registry that breaks off once is asked again.
+TRIES = 3
 _JAVA = ("default-jre-headless", "maven")
 
 
@@ -117,11 +119,17 @@ def main() -> int:
     """The command line; returns the exit status."""
     missing = 0
     for name, have in PARTS.items():
-        try:
-            print(f"  {name}: {have()}", flush=True)
-        except PartError as error:
-            missing += 1
-            print(f"  {name}: cannot be had: {error}", file=sys.stderr, flush=True)
+        for left in reversed(range(TRIES)):
+            try:
+                print(f"  {name}: {have()}", flush=True)
+                break
+            except PartError as error:
+                print(
+                    f"  {name}: {'once more' if left else 'cannot be had'}: {error}",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                missing += not left
     return 1 if missing else 0
 
 
