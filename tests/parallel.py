@@ -20,6 +20,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from runtime.embedded_postgres import find_useradd
+
 #: Tests that share something, by the beginning of their ids, with the name of their group. One that
 #: nobody named here fails.
 TOGETHER = {
@@ -87,6 +89,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     try:
         pwd.getpwnam("pgserver")
     except KeyError:
+        find_useradd()
         subprocess.run(["useradd", "-s", "/bin/bash", "pgserver"], check=True)
 
 

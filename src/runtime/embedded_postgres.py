@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import stat
 import tempfile
 import time
@@ -211,6 +212,7 @@ def embedded_server(data_dir: Path) -> Iterator[str]:
     folder = (data_dir / "postgres").resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
+        find_useradd()
         vars(wheel)["ensure_prefix_permissions"] = let_pass
     wheel.PostgresServer.runtime_path = _sockets_folder()
     try:
@@ -235,6 +237,14 @@ def embedded_server(data_dir: Path) -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.cleanup()
+
+
+def find_useradd() -> None:
+    """Have ``useradd`` on the PATH, with which the wheel makes the server's user when root starts it: a shell that became root by
+    ``su`` without ``-``, or a service, may have no ``sbin`` there."""
+    path = os.environ.get("PATH", os.defpath)
+    if shutil.which("useradd", path=path) is None:
+        os.environ["PATH"] = os.pathsep.join((path, "/usr/sbin", "/sbin"))
 
 
 def let_pass(path: Path) -> None:
