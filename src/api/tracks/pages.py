@@ -13,7 +13,8 @@ from registry.parameters import TRACK, parameter
 from rules.stored_tracks import fix_columns
 from rules.tracks.advance import advance, row_matrix
 from rules.tracks.cleaning import believable
-from rules.tracks.kernel import VectorOps, plain
+from rules.tracks.kernel import plain
+from rules.tracks.ops import VectorOps
 from rules.tracks.state import TrackStates
 from runtime.arrays import AnyInts
 from runtime.units import CHINA_OFFSET_US

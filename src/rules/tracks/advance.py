@@ -139,15 +139,32 @@ class _Run:
         #: By slot: the rows of the fixes that wait, -1 = of before.
         self._held: dict[int, list[int]] = {}
 
-    def columns(self, slots: Ints, index: Ints) -> None:
-        """One row of each of many vehicles."""
+    def wide(self, slots: Ints, index: Sequence[Ints]) -> None:
+        """Step k takes one row of each of the first vehicles in ``slots``: ``index[k]``. The halves are taken out of the states once,
+        and put back when their vehicle has no more rows."""
         states = self.states
         # Where nothing waits, before or after, the fields of what waits are zero and need not be moved.
-        before = states.tip[:MOST, slots]
-        taken = self.rows[:, index]
+        tip = states.tip[:MOST].take(slots, axis=1)
+        base, base_waits = tip, states.base[_WAITING, slots]
+        for rows in index:
+            n = len(rows)
+            self._put_back(slots[n : tip.shape[1]], base[:, n:], tip[:, n:])
+            base, tip = tip[:, :n], self._columns(slots[:n], rows, tip[:, :n], base_waits[:n])
+            base_waits = base[_WAITING]
+        self._put_back(slots[: tip.shape[1]], base, tip)
+
+    def _put_back(self, slots: Ints, base: Ints, tip: Ints) -> None:
+        if len(slots):
+            self.states.base[:MOST, slots], self.states.tip[:MOST, slots] = base, tip
+
+    def _columns(self, slots: Ints, index: Ints, before: Ints, base_waits: Ints) -> Ints:
+        """One row of each of many vehicles, whose halves (MOST, n) are ``before``: those after it. ``base_waits``: how many fixes
+        waited in the halves before those."""
+        states = self.states
+        taken = self.rows.take(index, axis=1)
         new_day = np.flatnonzero((before[_T] != 0) & (_china_day(before[_T]) != taken[_ROW_DAY]))
         if len(new_day):
-            packed = _packed(states.tip[:, slots[new_day]])
+            packed = _packed(np.concatenate((before[:, new_day], states.tip[MOST:, slots[new_day]])))
             self.day_starts.extend(
                 DayStart(slot, day, state)
                 for slot, day, state in zip(
@@ -155,18 +172,14 @@ class _Run:
                 )
             )
         after, quick = step_vehicles(before, taken)
-        waited = slots[(before[_WAITING] != 0) | (states.base[_WAITING, slots] != 0)]
+        waited = slots[(before[_WAITING] != 0) | (base_waits != 0)]
         if len(waited):
-            states.base[:, waited] = states.tip[:, waited]
-        states.base[:MOST, slots] = before
+            states.base[MOST:, waited] = states.tip[MOST:, waited]
         for k in np.flatnonzero(~quick).tolist():
-            half: list[int] = states.tip[:, slots[k]].tolist()
-            half = self._one(int(slots[k]), half, int(index[k]), taken[:, k].tolist(), unsure=False)
-            states.tip[:, slots[k]] = half
-        if quick.all():
-            states.tip[:MOST, slots] = after
-        else:
-            states.tip[:MOST, slots[quick]] = after[:, quick]
+            slot = int(slots[k])
+            half: list[int] = before[:, k].tolist() + states.tip[MOST:, slot].tolist()
+            half = self._one(slot, half, int(index[k]), taken[:, k].tolist(), unsure=False)
+            after[:, k], states.tip[MOST:, slot] = half[:MOST], half[MOST:]
         self.valid[index[quick]] = self.clean[index[quick]] = True
         self._fixes.append(np.stack((slots, *after[_FIX, :], taken[_ROW_GAP]))[:, quick])
         for k in np.flatnonzero(quick & (before[_LEG] > 0) & (after[_LEG] != before[_LEG])).tolist():
@@ -174,6 +187,7 @@ class _Run:
         for k in np.flatnonzero(quick & (after[_EVENT] != 0)).tolist():
             halves = (self._full(before[:, k]), self._full(after[:, k]))
             self._event(int(slots[k]), int(index[k]), *halves)
+        return after
 
     @staticmethod
     def _full(half: Ints) -> list[int]:
@@ -272,9 +286,10 @@ def advance(states: TrackStates, slots: Ints, rows: Ints) -> Advanced:
     starts, lengths = starts[by_length], lengths[by_length]
     active_at = np.searchsorted(-lengths, -np.arange(1, lengths[0] + 1), side="right")
     wide_steps = int(np.searchsorted(-active_at, -WIDE, side="right"))
-    for k in range(wide_steps):
-        places = starts[: active_at[k]] + k
-        done.columns(slot[places], order[places])
+    if wide_steps:
+        done.wide(
+            slot[starts[: active_at[0]]], [order[starts[: active_at[k]] + k] for k in range(wide_steps)]
+        )
     narrow = int(active_at[wide_steps]) if wide_steps < len(active_at) else 0
     for vehicle in range(narrow):
         begin = int(starts[vehicle]) + wide_steps

@@ -47,16 +47,14 @@ from rules.tracks.kernel import (
     NEAR_MM,
     ROW_FIELDS,
     SHORT_US,
-    ScalarOps,
-    VectorOps,
     borne_out,
-    namespace,
     plain,
     reachable,
     resting,
     stands,
     step,
 )
+from rules.tracks.ops import ScalarOps, VectorOps, namespace
 from rules.tracks.state import FIELDS, WAITING, WAITING_FIELDS
 from runtime.arrays import Bools, Ints
 from runtime.units import CHINA_OFFSET_US, US_PER_DAY

@@ -13,8 +13,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from rules.tracks.advance import advance, row_matrix
-from rules.tracks.kernel import KEEP_MM, MOVING_DKMH, MOVING_MM, VectorOps, plain, resting
+from rules.tracks.kernel import KEEP_MM, MOVING_DKMH, MOVING_MM, plain, resting
 from rules.tracks.mileage import window_mileage
+from rules.tracks.ops import VectorOps
 from rules.tracks.state import TrackStates
 from runtime.arrays import Ints
 from runtime.units import US_PER_DAY

@@ -1,7 +1,7 @@
 """One step of a track: what the next fix does to a vehicle's state.
 
 ``step`` is written once and runs in two ways with the same integers as result: over numpy columns (one
-element a vehicle) and over plain Python integers (one vehicle). ``Ops`` hides the difference. Nothing here is
+element a vehicle) and over plain Python integers (one vehicle). ``rules.tracks.ops`` hides the difference. Nothing here is
 a float except inside the distance formula, which is exact to the bit in both (telemetry.geo).
 
 Cleaning. Which fixes are valid is decided in ``rules.tracks.cleaning``, by what comes before a fix and by what
@@ -39,16 +39,13 @@ where it did before, over all stops, until the vehicle is back; only after an ep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-
 from rules.tracks.odometer import STEP_M, drivable
-from telemetry import geo
 
 MOVING_DKMH = 50  # from this reported speed on a vehicle moves (5 km/h)
 MOVING_MM = 50_000  # or farther than this from the previous valid fix
@@ -118,41 +115,20 @@ class Event(IntEnum):
     NOT_OFFICIAL = 6  # closed: the vehicle is no official one any more
 
 
-class VectorOps:
-    """numpy columns."""
-
-    where = staticmethod(np.where)
-    maximum = staticmethod(np.maximum)
-    minimum = staticmethod(np.minimum)
-    no = staticmethod(np.logical_not)
-
-    @staticmethod
-    def distances(places: Sequence[tuple[Any, Any]], lat: Any, lon: Any) -> list[Any]:
-        """Distance in mm from each place to (lat, lon); 0 from a place that is not set (0, 0)."""
-        unset = [(a == 0) & (b == 0) for a, b in places]
-        lats = np.concatenate([np.where(u, lat, a) for u, (a, _) in zip(unset, places, strict=True)])
-        lons = np.concatenate([np.where(u, lon, b) for u, (_, b) in zip(unset, places, strict=True)])
-        count = len(places)
-        return list(geo.distance_mm(lats, lons, np.tile(lat, count), np.tile(lon, count)).reshape(count, -1))
-
-
-class ScalarOps:
-    """Plain Python integers and booleans."""
-
-    maximum = staticmethod(max)
-    minimum = staticmethod(min)
-
-    @staticmethod
-    def where(condition: Any, a: Any, b: Any) -> Any:
-        return a if condition else b
-
-    @staticmethod
-    def no(value: Any) -> Any:
-        return not value
-
-    @staticmethod
-    def distances(places: Sequence[tuple[Any, Any]], lat: Any, lon: Any) -> list[Any]:
-        return [0 if a == 0 and b == 0 else geo.distance_mm_scalar(a, b, lat, lon) for a, b in places]
+#: What ``_run`` gives: fields of the half.
+RUN_FIELDS: tuple[str, ...] = (
+    "event", "run_t", "run_from_t", "run_lat", "run_lon", "run_n", "run_last_t", "run_far", "run_away", "run_away_t", "run_said",
+    "run_odo", "run_apart", "open_t", "open_seen_t",
+)  # fmt: skip
+#: What ``_run`` takes of the half before the fix, besides the fix itself.
+_OF_HALF = (
+    "home", "moved_t", "prev_t", "prev_speed", "prev_acc", "prev_odo", "run_t", "run_from_t", "run_lat", "run_lon", "run_n", "run_far",
+    "run_away", "run_away_t", "run_said", "run_odo", "run_apart", "open_t", "open_seen_t",
+)  # fmt: skip
+#: And of the row.
+_OF_ROW = (
+    "t", "lat", "lon", "speed", "odo", "acc", "order", "fenced", "beyond", "max_kmh", "displaced_mm", "idle_us", "seen_t",
+)  # fmt: skip
 
 
 def _mileage(o: Any, s: Any, name: str, fresh: Any, r: Any, distance: Any, w_: _Way) -> dict[str, Any]:
@@ -218,10 +194,11 @@ def drifting(o: Any, a: Any, b: Any, mm: Any) -> Any:
     return slow & reports & o.no((a.odo != 0) & (b.odo > a.odo))
 
 
-def plain(o: Any, a: Any, b: Any, mm: Any, us: Any, max_kmh: Any) -> Any:
+def plain(o: Any, a: Any, b: Any, mm: Any, us: Any, max_kmh: Any, rest: Any = None) -> Any:
     """Whether fix ``b`` is no outlier by fix ``a`` (speed, acc, odo) before it alone: it is near, or what the terminal
     itself says bears out the way of ``mm`` in ``us``. A stray fix may carry a speed too: after a fix at rest its own speed bears out
-    nothing."""
+    nothing. ``rest``: ``resting(a, b)``, where the caller knows it."""
+    rest = resting(a, b) if rest is None else rest
     us = o.maximum(us, US_PER_S)
     short = us <= SHORT_US
     known = (a.odo != 0) & (b.odo > a.odo)
@@ -233,8 +210,8 @@ def plain(o: Any, a: Any, b: Any, mm: Any, us: Any, max_kmh: Any) -> Any:
     by_speed = ((mm - NEAR_MM) * 18_000 <= fast * o.minimum(us, LONG_US)) & o.no(
         stands(a, b) & (mm > STANDS_MM)
     )
-    near = mm <= o.where(resting(a, b), REST_MM, NEAR_MM)
-    moved = o.no(resting(a, b)) & (by_odometer | by_speed)
+    near = mm <= o.where(rest, REST_MM, NEAR_MM)
+    moved = o.no(rest) & (by_odometer | by_speed)
     return reachable(o, mm, us, max_kmh) & (near | moved)
 
 
@@ -245,12 +222,14 @@ def borne_out(o: Any, a: Any, b: Any, mm: Any, us: Any) -> Any:
     return (slower >= MOVING_DKMH) & (mm * 144_000 >= slower * us)
 
 
-def _run(o: Any, s: Any, last: Any, r: Any, way: _Way, d_run: Any, from_t: Any) -> dict[str, Any]:
-    """The fields of the run and its episode after a valid fix, ``last`` (speed, acc, odo) being the one before it."""
-    w = o.where
-    out = (r.fenced > 0) & (r.outside != 0) & (r.order == 0)
+def _run(o: Any, s: Any, r: Any, way: Any) -> dict[str, Any]:
+    """RUN_FIELDS after a valid fix. ``way``: ``mm``, its distance from the one before; ``out``, whether it is outside and nothing
+    covers it; ``from_t`` of ``step``. All are 0 where it is not outside, and there was neither run nor episode."""
+    w, mm, out, from_t = o.where, way.mm, way.out, way.from_t
+    last = SimpleNamespace(speed=s.prev_speed, acc=s.prev_acc, odo=s.prev_odo)
+    (d_run,) = o.distances(((s.run_lat, s.run_lon),), r.lat, r.lon)
     running, was_open = s.run_t != 0, s.open_t != 0
-    here = way.mm < o.maximum(r.displaced_mm, MOVING_MM)
+    here = mm < o.maximum(r.displaced_mm, MOVING_MM)
     idle = running & out & here & (r.t - o.maximum(s.moved_t, s.run_t) >= r.idle_us)
     start = out & (o.no(running) | idle)
     go_on = out & o.no(start)
@@ -272,7 +251,7 @@ def _run(o: Any, s: Any, last: Any, r: Any, way: _Way, d_run: Any, from_t: Any) 
     can = drivable(driven * STEP_M, o.maximum(r.t - run_t, US_PER_S), r.max_kmh)
     said = (
         w(r.speed > 0, 1, 0)
-        | w(borne_out(o, last, r, way.mm, r.t - s.prev_t), 2, 0)
+        | w(borne_out(o, last, r, mm, r.t - s.prev_t), 2, 0)
         | w(r.acc != 0, 4, 0)
         | w(r.acc == ACC_ON, 8, 0)
         | w(measured, 16, 0)
@@ -302,7 +281,6 @@ def _run(o: Any, s: Any, last: Any, r: Any, way: _Way, d_run: Any, from_t: Any) 
     ended = w(r.order != 0, int(Event.ORDER), w(r.fenced <= 0, unfenced, int(Event.ENTERED)))
     return {
         "event": w(closes, w(idle, int(Event.IDLE), ended), w(opens, int(Event.OPENED), int(Event.NONE))),
-        "home": w((r.fenced > 0) & (r.outside == 0) & (r.order == 0), 1, 0),
         "run_t": run_t,
         "run_from_t": w(start, from_t, w(go_on, s.run_from_t, 0)),
         "run_lat": w(out, run_lat, 0),
@@ -328,22 +306,16 @@ def step(o: Any, s: Any, r: Any, from_t: Any) -> tuple[Any, dict[str, Any]]:
     ``o``: VectorOps for columns of shape (n,), ScalarOps for Python integers. Returns the fields by name.
     """
     w = o.where
-    d_prev, d_day, d_leg, d_run = o.distances(
-        (
-            (s.prev_lat, s.prev_lon),
-            (s.day_a_lat, s.day_a_lon),
-            (s.leg_a_lat, s.leg_a_lon),
-            (s.run_lat, s.run_lon),
-        ),
-        r.lat,
-        r.lon,
+    d_prev, d_day, d_leg = o.distances(
+        ((s.prev_lat, s.prev_lon), (s.day_a_lat, s.day_a_lon), (s.leg_a_lat, s.leg_a_lon)), r.lat, r.lon
     )
     known = s.prev_t != 0
     dt = r.t - s.prev_t
     last = SimpleNamespace(speed=s.prev_speed, acc=s.prev_acc, odo=s.prev_odo)
     mine = (r.term == 0) | (s.lead == 0) | (s.lead == r.term)
-    quick = mine & (o.no(known) | (r.sure != 0) | plain(o, last, r, d_prev, dt, r.max_kmh))
-    rest = known & resting(last, r)
+    rest = resting(last, r)
+    quick = mine & (o.no(known) | (r.sure != 0) | plain(o, last, r, d_prev, dt, r.max_kmh, rest))
+    rest = known & rest
     leap = known & (o.no(reachable(o, d_prev, dt, r.max_kmh)) | (r.sure == 2))
     gap = known & (dt > r.gap_us)
     still = known & o.no(gap | rest | leap) & drifting(o, last, r, d_prev)
@@ -351,7 +323,14 @@ def step(o: Any, s: Any, r: Any, from_t: Any) -> tuple[Any, dict[str, Any]]:
     way = _Way(d_prev, gap, rest, leap, still, unseen)
     moving = (r.speed >= MOVING_DKMH) | (known & (d_prev > MOVING_MM) & o.no(rest | leap))
 
-    run = _run(o, s, last, r, way, d_run, from_t)
+    free = (r.fenced > 0) & (r.order == 0)
+    out = free & (r.outside != 0)
+    # Most vehicles are under an order or in their yard: nothing of a run is to be computed.
+    running = out | (s.run_t != 0) | (s.open_t != 0)
+    here = SimpleNamespace(mm=d_prev, out=out, from_t=from_t)
+    run = o.only(
+        running, RUN_FIELDS, partial(_run, o), (s, _OF_HALF), (r, _OF_ROW), (here, ("mm", "out", "from_t"))
+    )
     leg = w(r.order != 0, r.order, -run["run_t"])
     new_leg = (leg != s.leg) & (leg != 0)
     new_day = r.day != s.day
@@ -359,6 +338,7 @@ def step(o: Any, s: Any, r: Any, from_t: Any) -> tuple[Any, dict[str, Any]]:
     odo_first = w(new_leg, 0, s.odo_first)
     return quick, {
         **run,
+        "home": w(free & (r.outside == 0), 1, 0),
         "t": r.t,
         "fp": r.fp,
         "seen_t": r.seen_t,
@@ -384,8 +364,3 @@ def step(o: Any, s: Any, r: Any, from_t: Any) -> tuple[Any, dict[str, Any]]:
         "odo_first": w(leg == 0, 0, w((odo_first == 0) & has_odo, r.odo, odo_first)),
         "odo_last": w(leg == 0, 0, w(has_odo, r.odo, w(new_leg, 0, s.odo_last))),
     }
-
-
-def namespace(names: Sequence[str], values: Any) -> SimpleNamespace:
-    """``values`` (one a name, in order) under their names."""
-    return SimpleNamespace(**dict(zip(names, values, strict=True)))
