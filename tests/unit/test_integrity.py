@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from office.integrity.signing import NamedKey, SigningKey, key_flaws, key_id, reached
+from office.integrity.signing import NamedKey, SeedKey, SigningKey, key_flaws, key_id, reached
 from office.integrity.standing import MOVES, OVER
 from office.supervision import states
 from office.supervision.states import TABLE, Step
 
 
 def key(number: int) -> SigningKey:
-    return SigningKey(bytes([number]) * 32)
+    return SigningKey(SeedKey(bytes([number]) * 32))
 
 
 def named(one: SigningKey, before: SigningKey | None = None, *, signature: bytes | None = None) -> NamedKey:
@@ -36,7 +36,7 @@ def test_a_key_counts_that_is_reached_from_the_trusted_one_by_signatures() -> No
 
 
 def test_a_long_list_of_keys_is_walked_once() -> None:
-    keys = [SigningKey(number.to_bytes(32, "big")) for number in range(300)]
+    keys = [SigningKey(SeedKey(number.to_bytes(32, "big"))) for number in range(300)]
     chain = [named(keys[0]), *(named(one, before) for before, one in pairwise(keys))]
     assert len(reached(chain[::-1], keys[0].id)) == len(keys)
 

@@ -51,7 +51,7 @@ async def _bundle(args: argparse.Namespace, connection: Connection) -> int:
     output: Path = args.output
     scratch = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
     settings = load_settings()
-    key = signing.load_key(settings, make=False) if signing.key_file(settings).exists() else None
+    key = signing.load_key(settings, make=False) if signing.has_key(settings) else None
     found = await connection.fetchrow(
         "SELECT id, organisation, vehicle FROM cases WHERE number = $1 OR id = $1", args.id
     )

@@ -27,15 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     asked.add_argument(
         "--rotate",
-        type=Path,
-        metavar="FILE",
+        metavar="FILE|pkcs11:...",
         help="改用该密钥，由现用密钥签名确认 / sign with this key from now on; the present one says so",
     )
     asked.add_argument("--key", action="store_true", help="显示公钥 / show the public key")
     parser.epilog = """\
 平时由 judge 封存；本命令立即封存尚未封存的记录
 The judge seals all the time; this command seals at once what waits.
-密钥 / the key: GONGCHE_SEAL_KEY_FILE, or seal.key in the data directory. 更换 / to change it:
+密钥 / the key: GONGCHE_SEAL_KEY_FILE, or seal.key in the data directory; in a device: GONGCHE_SEAL_KEY_URI. 更换 / to change it:
   gongche seal --new-key new.key; gongche seal --rotate new.key
   然后把 new.key 换到原密钥的位置并重启 judge / then put new.key in the place of the old one and restart the judges"""
 
@@ -60,13 +59,13 @@ def _new_key(path: Path) -> int:
 
 
 async def _rotate(args: argparse.Namespace, connection: Connection) -> int:
-    old, new = signing.load_key(load_settings(), make=False), signing.read_signing_key(args.rotate)
+    old, new = signing.load_key(load_settings(), make=False), signing.named_key(args.rotate)
     try:
         await sealer.rotate(connection, old, new)
     except ValueError:
         raise ConfigurationError(
             f"现用密钥 {old.id} 未登记 / the present key is not known to the database",
-            hint="GONGCHE_SEAL_KEY_FILE must name the key that signed until now",
+            hint="GONGCHE_SEAL_KEY_FILE (or _URI) must name the key that signed until now",
         ) from None
     print(f"{old.id} -> {new.id}")
     return 0

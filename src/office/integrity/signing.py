@@ -1,4 +1,5 @@
-"""The key that signs blocks: Ed25519, in a private file that is never in the database and never in a backup of it.
+"""The key that signs blocks: Ed25519, in a private file that is never in the database and never in a backup of it, or in a device
+(``key_device``).
 
 There is no default key: the process that seals makes one when it starts first, where no file is named. Whoever has the file can
 write chains anew; so it belongs to the account of the service, not to whoever keeps the database.
@@ -10,12 +11,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from office.identity.sealing import KEY_BYTES, Flaw, KeyFileError, make_key, read_key
+from office.integrity.key_device import SCHEME, device_key
 from runtime.connection import Connection
 from runtime.errors import ConfigurationError
 from runtime.settings import Settings
@@ -72,12 +74,33 @@ class PublicKey:
         return True
 
 
-class SigningKey:
-    """The private key."""
+class Signer(Protocol):
+    """What holds a private key. ``public``: 32 bytes."""
+
+    @property
+    def public(self) -> bytes: ...
+    def sign(self, message: bytes) -> bytes:
+        """A signature of 64 bytes."""
+
+
+class SeedKey:
+    """A private key in memory. ``seed``: 32 bytes."""
 
     def __init__(self, seed: bytes) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
-        self.public = PublicKey(self._key.public_key().public_bytes_raw())
+        self.public = self._key.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        """A signature of 64 bytes."""
+        return self._key.sign(message)
+
+
+class SigningKey:
+    """The private key."""
+
+    def __init__(self, signer: Signer) -> None:
+        self._key = signer
+        self.public = PublicKey(signer.public)
         self.id = self.public.id
 
     def __repr__(self) -> str:
@@ -103,16 +126,33 @@ class SigningKey:
 def load_key(settings: Settings, *, make: bool) -> SigningKey:
     """The key of the settings. ``make``: where no file is named and there is none yet, a new one is made. Raises
     ConfigurationError."""
+    if settings.seal_key_uri is not None:
+        if settings.seal_key_file is not None:
+            raise ConfigurationError(
+                "GONGCHE_SEAL_KEY_URI 与 GONGCHE_SEAL_KEY_FILE 只能设一项 / only one of both can be set",
+                hint="the key is in a device or in a file",
+            )
+        return SigningKey(device_key(settings.seal_key_uri))
     path = key_file(settings)
     if make and settings.seal_key_file is None and not path.exists():
         write_key(path)
     return read_signing_key(path)
 
 
+def has_key(settings: Settings) -> bool:
+    """Whether this machine has one, as far as the settings say."""
+    return settings.seal_key_uri is not None or key_file(settings).exists()
+
+
+def named_key(name: str) -> SigningKey:
+    """The key in a file, or in a device where ``name`` is a ``pkcs11:`` URI. Raises ConfigurationError."""
+    return SigningKey(device_key(name)) if name.startswith(SCHEME) else read_signing_key(Path(name))
+
+
 def read_signing_key(path: Path) -> SigningKey:
     """The key in ``path``. Raises ConfigurationError."""
     try:
-        return SigningKey(read_key(path))
+        return SigningKey(SeedKey(read_key(path)))
     except KeyFileError as error:
         says, what_to_do = {
             Flaw.MISSING: (f"无法读取 / cannot be read: {error.detail}", "gongche seal --new-key FILE"),
