@@ -3865,8 +3865,6 @@ CREATE INDEX alerts_card ON alerts USING btree (card) WHERE (card IS NOT NULL);
 
 CREATE INDEX alerts_counted ON alerts USING btree (occurred_from) INCLUDE (organisation, rule, severity, status, case_state, finding, vehicle, driver, detected_at, occurred_to, vehicle_no, plate, card, order_id);
 
-CREATE INDEX alerts_happened ON alerts USING gist (tstzrange(occurred_from, GREATEST(occurred_from, COALESCE(occurred_to, 'infinity'::timestamp with time zone)), '[]'::text));
-
 CREATE INDEX alerts_late ON alerts USING btree (occurred_from) WHERE ((detected_at - occurred_from) >= '48:00:00'::interval);
 
 CREATE INDEX alerts_list ON alerts USING btree (detected_at DESC, id);

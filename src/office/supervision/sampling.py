@@ -42,9 +42,7 @@ async def proposals(
     rows = await connection.fetch(
         "SELECT a.id, a.organisation, a.vehicle, a.plate, a.driver, a.rule, a.severity,"
         " (a.occurred_from AT TIME ZONE 'Asia/Shanghai')::date AS day FROM alerts a"
-        # What the index alerts_happened is made of; the exact words follow.
-        " WHERE tstzrange(a.occurred_from, GREATEST(a.occurred_from, COALESCE(a.occurred_to, 'infinity')), '[]')"
-        " && tstzrange($1, $2) AND a.status = 'suspected' AND a.occurred_from >= $1 AND a.occurred_from < $2"
+        " WHERE a.status = 'suspected' AND a.occurred_from >= $1 AND a.occurred_from < $2"
         " AND ($3::text[] IS NULL OR a.organisation = ANY($3::text[]))"
         " AND NOT EXISTS (SELECT FROM case_links l WHERE l.kind = 'alert' AND l.ref = a.id AND l.open)"
         " AND NOT EXISTS (SELECT FROM alert_labels b LEFT JOIN cases c ON c.id = b.case_id WHERE b.alert_id = a.id"
