@@ -34,6 +34,8 @@ MOVES: Final[tuple[tuple[str, str | None, str], ...]] = (
     ("reopen", None, "working"),
     ("cancel", None, "cancelled"),
 )
+#: Rows that differ, read at once: where somebody changed all of them, they are not all in memory.
+_AT_ONCE: Final = 1_000
 #: States in which a case is over.
 OVER: Final = ("closed", "cancelled")
 
@@ -144,14 +146,14 @@ _ALERTS: Final = (
 async def compare_alerts(connection: Connection, report: Report, tell: Tell) -> None:
     """Alerts as they stand must be what their newest version says, and each alert that has versions must be there."""
     tell("预警现状 / alerts as they stand")
-    for row in await connection.fetch(_ALERTS):
+    async for row in connection.cursor(_ALERTS, prefetch=_AT_ONCE):
         if not row["other"] and all(_same_time(row[at], row["body"].get(at)) for at in _TIMES):
             continue
         _found(
             report, "alerts", row["id"],
             "预警现状与其最新版本不符 · the alert as it stands is not what its newest version says",
         )  # fmt: skip
-    for row in await connection.fetch(_CASE_STATES):
+    async for row in connection.cursor(_CASE_STATES, prefetch=_AT_ONCE):
         _found(
             report, "alerts", row["id"],
             "预警的督办状态或核实结论与督办单经过不符 · what the alert says of its case is not what the thread of the case comes to:"
@@ -163,7 +165,7 @@ async def compare_cases(connection: Connection, report: Report, tell: Tell) -> N
     """Cases as they stand must be what their threads come to, and each case that has a thread must be there. Not compared: what
     follows from the calendar and the day as well (due_on and the like)."""
     tell("督办单现状 / cases as they stand")
-    for row in await connection.fetch(_CASES):
+    async for row in connection.cursor(_CASES, prefetch=_AT_ONCE):
         said = (
             f"督办单现状与其经过不符 · the case as it stands is not what its thread comes to: {', '.join(row['names'])}"
             if row["there"] or row["names"] == ["case_links"]
