@@ -35,7 +35,7 @@ LOGIN_2019: Final = joined(
     "31302E302E302E31" + "00" * 24,
     "2259",
 )
-#: A position of 2011: 苏F12345, blue, 2026-11-30 08:05:09, 120.864321 E 32.012345 N, 61 km/h, recorder 60, 12,345 km, 271 degrees, 7 m.
+#: A position of 2011: 苏F12345, blue, 2026-11-30 08:05:09, 120.864641 E 32.012089 N, 61 km/h, recorder 60, 12,345 km, 271 degrees, 7 m.
 POSITION_2011: Final = joined(
     "0000005A # length: 1 + 22 + 64 + 2 + 1",
     "00000100 1200 0012D687 010000 00 00000000",
