@@ -46,6 +46,12 @@ COMMANDS = (
         "省、市、县三级互联",
         "exchanges with instances above and below",
     ),
+    Command(
+        "exchange809",
+        "gongche.commands.exchange809",
+        "与其他平台互联（JT/T 809）",
+        "links to other platforms by JT/T 809",
+    ),
     Command("migrate", "gongche.commands.migrate", "升级数据库结构", "bring the database schema up to date"),
     Command("simulate", "gongche.commands.simulate", "模拟车队终端", "drive a simulated fleet of terminals"),
     Command("replay", "gongche.commands.replay", "将轨迹文件作为终端回放", "send GPS files as 808 terminals"),

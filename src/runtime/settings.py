@@ -326,6 +326,43 @@ class Settings(BaseSettings):
         le=3_650,
         description="records of the exchange that were taken back are remembered so long; all others as long as the peer has them",
     )
+    exchange809_host: str = Field(
+        "0.0.0.0",  # noqa: S104 - other platforms come from outside
+        description="where other platforms connect (JT/T 809)",
+    )
+    exchange809_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="the port for it: platforms below log in there, those above connect the subordinate link; unset = nobody connects",
+    )
+    exchange809_metrics_port: int = Field(
+        8810, ge=0, le=65535, description="health and metrics of the JT/T 809 links, on metrics_host"
+    )
+    exchange809_confirm_s: float = Field(
+        5,
+        gt=0,
+        le=60,
+        description="how often a platform above is sent a link test behind positions; what is before one that it answered is confirmed",
+    )
+    exchange809_answer_s: float = Field(
+        60,
+        gt=0,
+        le=600,
+        description="a JT/T 809 link on which a link test is not answered for so long, or nothing can be sent, is ended",
+    )
+    exchange809_most_pause_s: float = Field(
+        300,
+        ge=0.1,
+        le=3_600,
+        description="longest pause before a platform above that does not answer is tried again",
+    )
+    exchange809_rate: int = Field(
+        2_000,
+        ge=1,
+        le=1_000_000,
+        description="messages of a second from one platform below; of more, reading is slowed down",
+    )
     retention_days: int = Field(400, ge=1, description="positions are kept so long")
     evaluations_retention_days: int = Field(
         400,

@@ -29,6 +29,7 @@ _PORTS: Final = {
     "judge": "judge_metrics_port",
     "deliver": "deliver_metrics_port",
     "exchange": "exchange_metrics_port",
+    "exchange809": "exchange809_metrics_port",
     "api": "http_port",
 }
 

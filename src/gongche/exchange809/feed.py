@@ -66,7 +66,6 @@ class Feed:
     clocks: Clocks = field(default_factory=dict)
     place: Place = field(default_factory=Place)
     _live: Mapping[int, int] = field(default_factory=dict)  # from these offsets on it came after the login
-    _skip: Mapping[int, int] = field(default_factory=dict)  # before these it is taken from the archive
     _past: deque[tuple[int, int]] = field(
         default_factory=deque
     )  # spans of device time that the archive is still asked for
@@ -84,23 +83,29 @@ class Feed:
         opened = await self.tail.open()
         now_us = time.time_ns() // 1000
         same = place.identity == opened.identity
-        self._live, self._skip, self._after = dict(opened.ends), {}, None
+        self._live, self._after = dict(opened.ends), None
         self._past.clear()
         begin = not place.identity
         if begin:
             self.place = Place(opened.identity, dict(opened.ends), now_us)
         else:
             kept = {p: min(place.offsets.get(p, 0), end) if same else 0 for p, end in opened.ends.items()}
-            self.place = Place(opened.identity, kept, place.received_us)
             if not same or now_us - place.received_us > GAP_US:
-                self._skip = dict(await self.processed(opened.identity))
-                self._since_us = place.received_us - _MINUTE_US
-                at = self._since_us - _BEFORE_US
-                while at < now_us + _MINUTE_US:
-                    self._past.append((at, at + 86_400 * US_PER_S))
-                    at += 86_400 * US_PER_S
+                kept = self._from_archive(place, kept, await self.processed(opened.identity), now_us)
+            self.place = Place(opened.identity, kept, place.received_us)
         await self.tail.seek(dict(self.place.offsets))
         return begin
+
+    def _from_archive(
+        self, place: Place, kept: Mapping[int, int], processed: Mapping[int, int], now_us: int
+    ) -> dict[int, int]:
+        """What the worker has processed is asked of the archive, day by day; where the log begins then."""
+        self._since_us = place.received_us - _MINUTE_US
+        at = self._since_us - _BEFORE_US
+        while at < now_us + _MINUTE_US:
+            self._past.append((at, at + 86_400 * US_PER_S))
+            at += 86_400 * US_PER_S
+        return {p: max(offset, processed.get(p, 0)) for p, offset in kept.items()}
 
     async def next(self) -> Chunk | None:
         """What is to be sent next; None: there is nothing now. Raises UnavailableError."""
@@ -118,10 +123,13 @@ class Feed:
         async with self.pool.acquire(timeout=5) as connection:
             track = await PositionReader().track(connection, spans, limit=_ARCHIVE_ROWS, after=self._after)
         self._after = track.next
+        place = None
         if track.next is None:
             self._past.popleft()
+            if not self._past:
+                self.place = place = Place(self.place.identity, self.place.offsets, time.time_ns() // 1000)
         batch = track.batch.take(track.batch.received_us >= self._since_us)
-        return Chunk(self._history(batch, self._vehicles(batch)), None)
+        return Chunk(self._history(batch, self._vehicles(batch)), place)
 
     def _of_records(self, records: Sequence[StoredRecord]) -> Chunk:
         offsets, newest_us = dict(self.place.offsets), self.place.received_us
@@ -132,10 +140,9 @@ class Feed:
             newest_us = max(newest_us, record.appended_us)
             if record.unreadable:
                 self.tally.lost += 1
-            elif record.offset >= self._live.get(record.partition, 0):
-                live.append(record.payload)
-            elif record.offset >= self._skip.get(record.partition, 0):
-                late.append(record.payload)
+            else:
+                came_after = record.offset >= self._live.get(record.partition, 0)
+                (live if came_after else late).append(record.payload)
         messages: list[Outgoing] = []
         for payloads, missed in ((late, True), (live, False)):
             batch, refused = decode_all(payloads)

@@ -27,6 +27,7 @@ from office.platforms.links import Link, Secret
 from office.platforms.states import Place, Tally
 from office.platforms.urging import Answer
 from runtime.errors import GongcheError
+from runtime.postgres import is_outage
 from runtime.units import US_PER_DAY
 from telemetry.archive.clocks import read_clocks
 from telemetry.jt809.codec import Received
@@ -66,38 +67,38 @@ class Upward:
         try:
             while True:
                 pause_s = await self._once()
-                with suppress(TimeoutError):
-                    await asyncio.sleep(pause_s)
+                await asyncio.sleep(pause_s)
         finally:
             with suppress(Exception):
                 await self.feed.tail.close()
 
     async def _once(self) -> float:
-        """One session; the pause before the next."""
+        """One session; the pause before the next, in seconds."""
+        least = 0.0
         try:
             await self._session()
             error = "结束 / ended"
         except LoginRefusedError as refused:
-            error = str(refused)
+            error, least = str(refused), _REFUSED_S
             metrics.LOGINS.labels(self.link.name, str(refused.result)).inc()
             await self._note(states.note_login, refused.result)
-        except (LinkError, GongcheError, OSError, TimeoutError) as broken:
+        except (LinkError, GongcheError, OSError) as broken:  # a TimeoutError is an OSError
             error = str(broken) or type(broken).__name__
         except Exception as fault:
-            metrics.FAULTS.inc()
-            _logger.exception("link %s: a session failed; it is begun again", self.link.name)
-            error = f"程序故障 / a fault of the program: {type(fault).__name__}"
-        refused_us = error.startswith("上级平台拒绝")
+            if is_outage(fault):
+                error = f"数据库不可用 / the database does not answer: {type(fault).__name__}"
+            else:
+                metrics.FAULTS.inc()
+                _logger.exception("link %s: a session failed; it is begun again", self.link.name)
+                error = f"程序故障 / a fault of the program: {type(fault).__name__}"
         self._failures += 1
-        pause = min(_FIRST_PAUSE_S * 2 ** (self._failures - 1), self.terms.most_pause_s)
-        if refused_us:
-            pause = max(pause, min(_REFUSED_S, self.terms.most_pause_s))
-        if error != self.said:
+        pause_s = max(_FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 30), least)
+        if error != self.said:  # said once, not at every try
             self.said = error
             _logger.warning("link %s: %s", self.link.name, error)
         await self._note(states.note_error, error)
         await self._note(states.note_login, None)
-        return pause * (0.5 + self.chance.random() / 2)
+        return min(pause_s, self.terms.most_pause_s) * (0.5 + self.chance.random() / 2)
 
     async def _note(self, what: Any, *values: Any) -> None:
         """Write it down, where the database takes it."""

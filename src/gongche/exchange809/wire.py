@@ -12,6 +12,7 @@ from typing import Any, Final
 from gongche.exchange809 import metrics
 from office.platforms.links import Link, Secret
 from office.platforms.states import Tally
+from telemetry.jt808.tables.grammar import FieldError
 from telemetry.jt809.channel import Channel
 from telemetry.jt809.cipher import Keys
 from telemetry.jt809.codec import Received
@@ -76,9 +77,15 @@ class Wire:
     _bad: int = 0
 
     async def send(self, *messages: tuple[int, Mapping[str, Any]]) -> None:
-        """Send messages. Raises LinkError, also when the other end reads nothing for too long."""
+        """Send messages; one that the protocol has no way to say is counted and left out. Raises LinkError, also when the other end reads nothing for too long."""
         now_s = int(time.time())
-        self.writer.write(b"".join(self.channel.frame(id, fields, now_s) for id, fields in messages))
+        for id, fields in messages:
+            try:
+                frame = self.channel.frame(id, fields, now_s)
+            except FieldError as error:  # a plate that GBK does not have: the others go
+                self.refuse("unsendable", f"{id:#06x} {error}")
+                continue
+            self.writer.write(frame)
         try:
             async with asyncio.timeout(self.terms.answer_s):
                 await self.writer.drain()

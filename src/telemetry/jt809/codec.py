@@ -78,7 +78,7 @@ def decode(message: bytes, edition: Edition, keys: Keys | None = None) -> Receiv
             id = carried if isinstance(carried, int) else 0
             if length != cursor.left:
                 return Refusal.of(
-                    Reason.BAD_BODY, f"{id:#06x}: {length} bytes said, {cursor.left} there", body
+                    Reason.BAD_BODY, f"{id:#06x}: {length!r} bytes said, {cursor.left} there", body
                 )
         known = CATALOGUE.get(id)
         carrier = header.id if header.id in CARRIERS else None

@@ -97,7 +97,8 @@ def _encode_2011(batch: PositionBatch) -> list[bytes]:
 
 
 def _bcd(values: AnyInts) -> AnyInts:
-    return (values // 10 * 16 + values % 10).astype(np.uint8)
+    digits: AnyInts = (values // 10 * 16 + values % 10).astype(np.uint8)
+    return digits
 
 
 def _encode_2019(batch: PositionBatch, platform_id: str) -> list[bytes]:
