@@ -36,6 +36,8 @@ _ARCHIVE_ROWS: Final = 2_000
 GAP_US: Final = 12 * 3600 * US_PER_S
 #: Terminals upload what they kept; looked for in the archive so long before the break.
 _BEFORE_US: Final = 7 * 86_400 * US_PER_S
+#: Of one question to it.
+_SPAN_US: Final = 7 * 86_400 * US_PER_S
 _MINUTE_US: Final = 60 * US_PER_S
 #: Positions that a terminal sends later than it measured them.
 _LATE: Final = (Source.BATCH, Source.BLIND_ZONE)
@@ -99,12 +101,12 @@ class Feed:
     def _from_archive(
         self, place: Place, kept: Mapping[int, int], processed: Mapping[int, int], now_us: int
     ) -> dict[int, int]:
-        """What the worker has processed is asked of the archive, day by day; where the log begins then."""
+        """What the worker has processed is asked of the archive, week by week; where the log begins then."""
         self._since_us = place.received_us - _MINUTE_US
         at = self._since_us - _BEFORE_US
         while at < now_us + _MINUTE_US:
-            self._past.append((at, at + 86_400 * US_PER_S))
-            at += 86_400 * US_PER_S
+            self._past.append((at, at + _SPAN_US))
+            at += _SPAN_US
         return {p: max(offset, processed.get(p, 0)) for p, offset in kept.items()}
 
     async def next(self) -> Chunk | None:
