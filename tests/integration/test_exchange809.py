@@ -215,6 +215,7 @@ async def test_orders_registrations_and_refusals(two: tuple[Platform, Platform])
     """2011: the subordinate link comes about, an order of the upper platform becomes a draft of the lower one, and its end is answered."""
     lower, upper = two
     port, down = free_port(), free_port()
+    await lower.write(PositionBatch.build(0))
     await upper.add(below(2011), SECRET)
     await lower.add(above(2011, port, down), replace(SECRET, password="wrong-pw"))
     await upper.start(port)

@@ -38,6 +38,8 @@ GAP_US: Final = 12 * 3600 * US_PER_S
 _BEFORE_US: Final = 7 * 86_400 * US_PER_S
 #: Of one question to it.
 _SPAN_US: Final = 7 * 86_400 * US_PER_S
+#: A log that took nothing for a while has later what was received before.
+_LATE_US: Final = 3600 * US_PER_S
 _MINUTE_US: Final = 60 * US_PER_S
 #: Positions that a terminal sends later than it measured them.
 _LATE: Final = (Source.BATCH, Source.BLIND_ZONE)
@@ -102,7 +104,7 @@ class Feed:
         self, place: Place, kept: Mapping[int, int], processed: Mapping[int, int], now_us: int
     ) -> dict[int, int]:
         """What the worker has processed is asked of the archive, week by week; where the log begins then."""
-        self._since_us = place.received_us - _MINUTE_US
+        self._since_us = place.received_us - _LATE_US
         at = self._since_us - _BEFORE_US
         while at < now_us + _MINUTE_US:
             self._past.append((at, at + _SPAN_US))
@@ -115,7 +117,6 @@ class Feed:
             return await self._archived()
         records = await self.tail.read(_READ_BYTES)
         if not records:
-            await self.tail.check()
             return None
         return await asyncio.to_thread(self._of_records, records)
 

@@ -56,10 +56,8 @@ class Upward:
     _main: Wire | None = None
     _down: Wire | None = None
     _failures: int = 0
-    _registered: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    _pending: tuple[Place, Sequence[Answer], float] | None = (
-        None  # what the test that is out confirms, and since when it waits
-    )
+    _registered: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    _pending: tuple[Place, Sequence[Answer]] | None = None  # what the test that is out confirms
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -118,6 +116,7 @@ class Upward:
                 place = await states.read_place(connection, self.link.name)
             if await self.feed.open(place):
                 await self._confirm(self.feed.place, ())
+            await self._refresh()  # what is known of the clocks, as far back as the place
             _logger.info("link %s: logged in", self.link.name)
             self.said = ""
             self._registered, self._pending, self._main = {}, None, wire
@@ -169,7 +168,7 @@ class Upward:
     async def _take(self, wire: Wire, message: Received) -> None:
         """A message of the platform above, by either link."""
         match message.id:
-            case Id.UP_LINKTEST_RSP:
+            case Id.UP_LINKTEST_RSP if wire is self._main:
                 wire.tested_at = None
                 await self._answered()
             case Id.DOWN_LINKTEST_REQ:
@@ -194,7 +193,7 @@ class Upward:
 
     async def _answered(self) -> None:
         if self._pending is not None:
-            place, answers, _ = self._pending
+            place, answers = self._pending
             self._pending = None
             await self._confirm(place, answers)
         self._failures = 0
@@ -211,15 +210,17 @@ class Upward:
     async def _push(self, wire: Wire) -> None:
         place, kept = self.feed.place, self.feed.place
         answers: dict[int, Answer] = {}
-        refreshed_at = looked_at = -1e9
-        tested_at = time.monotonic()
+        tested_at = refreshed_at = time.monotonic()
+        looked_at = -1e9
         unconfirmed_since: float | None = None
+        first = True
         while True:
             now = time.monotonic()
-            if now - refreshed_at >= self.terms.refresh_s:
-                refreshed_at = now
-                if refreshed_at > 0:
+            if first or now - refreshed_at >= self.terms.refresh_s:
+                if not first:
                     await self._refresh()
+                    await self.feed.tail.check()
+                first, refreshed_at = False, now
                 if registrations := self._registrations():
                     await wire.send(*registrations)
                     unconfirmed_since = unconfirmed_since or now
@@ -240,7 +241,7 @@ class Upward:
             if self._pending is None and wire.tested_at is None:
                 due_s = self.terms.confirm_s if unconfirmed_since is not None else self.terms.heartbeat_s
                 if now - tested_at >= due_s:
-                    self._pending = (place, tuple(answers.values()), now)
+                    self._pending = (place, tuple(answers.values()))
                     kept, answers, unconfirmed_since = place, {}, None
                     wire.tested_at = tested_at = now
                     await wire.send((Id.UP_LINKTEST_REQ, {}))
@@ -281,13 +282,13 @@ class Upward:
     def _registrations(self) -> list[Outgoing]:
         """0x1201 of every vehicle that this session has not registered as it is now."""
         found: list[Outgoing] = []
-        current: dict[str, tuple[Any, ...]] = {}
+        current: dict[int, tuple[Any, ...]] = {}
         for one in self.feed.fleet.now(time.time_ns() // 1000):
             if one.secret:
                 continue
             key = (one.plate, one.colour, one.phone, one.manufacturer, one.model, one.device_id)
-            current[one.vehicle] = key
-            if self._registered.get(one.vehicle) != key:
+            current[one.terminal] = key
+            if self._registered.get(one.terminal) != key:
                 found.append((Id.UP_EXG_MSG_REGISTER, registration(self.link, one)))
         self._registered = current
         return found

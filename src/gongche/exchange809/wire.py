@@ -37,7 +37,7 @@ class Terms:
     idle_s: float = 180
     most_pause_s: float = 300
     look_s: float = 1
-    refresh_s: float = 10
+    refresh_s: float = 30
     rate: int = 2_000
     connections: int = 64
 

@@ -147,9 +147,12 @@ def _flaws(link: Link, secret: Secret) -> list[Flaw]:
     unless(link.platform_id.isascii() and len(link.platform_id) <= 11, "platform_id", "平台编码最多 11 个字符 · at most 11 characters")  # fmt: skip
     unless(bool(link.units), "units", "须指定单位 · name a unit")
     password = secret.password
-    said = f"密码须为 1 至 {MOST_PASSWORD} 个 ASCII 字符 · 1 to {MOST_PASSWORD} ASCII characters"
+    said = f"密码须为 1 至 {MOST_PASSWORD} 个 ASCII 字符，不含空格 · 1 to {MOST_PASSWORD} ASCII characters, no spaces"
     unless(
-        password.isascii() and password.isprintable() and 1 <= len(password) <= MOST_PASSWORD,
+        password.isascii()
+        and password.isprintable()
+        and " " not in password
+        and 1 <= len(password) <= MOST_PASSWORD,
         "password",
         said,
     )

@@ -94,7 +94,7 @@ async def note_login(connection: Connection, link: str, result: int | None) -> N
         return
     await connection.execute(
         "UPDATE platform_states SET login_result = $2, login_at = clock_timestamp(), main_since = CASE WHEN $2 = 0 THEN"
-        " clock_timestamp() END, last_error = CASE WHEN $2 = 0 THEN NULL ELSE last_error END WHERE link = $1",
+        " clock_timestamp() ELSE main_since END, last_error = CASE WHEN $2 = 0 THEN NULL ELSE last_error END WHERE link = $1",
         link,
         result,
     )
