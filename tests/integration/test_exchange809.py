@@ -197,7 +197,18 @@ async def test_a_long_break_is_filled_from_the_archive(two: tuple[Platform, Plat
     async def arrived() -> bool:
         return {(plate, at) for plate, at, _ in told(await upper.logged(), there)} == wanted
 
-    await until(arrived, "archive and log have arrived")
+    try:
+        await until(arrived, "archive and log have arrived", 12)
+    except AssertionError:
+        print(
+            dict(await lower.state("city")),
+            dict(await upper.state("county")),
+            len(await upper.logged()),
+            len(wanted),
+        )
+        got = {(plate, at) for plate, at, _ in told(await upper.logged(), there)}
+        print(sorted(wanted - got)[:3], sorted(got - wanted)[:3])
+        raise
     assert len(await upper.logged()) == len(wanted)
 
 

@@ -93,8 +93,8 @@ async def note_login(connection: Connection, link: str, result: int | None) -> N
         )
         return
     await connection.execute(
-        "UPDATE platform_states SET login_result = $2, login_at = clock_timestamp(), main_since = CASE WHEN $2 = 0 THEN"
-        " clock_timestamp() ELSE main_since END, last_error = CASE WHEN $2 = 0 THEN NULL ELSE last_error END WHERE link = $1",
+        "UPDATE platform_states SET login_result = $2::smallint, login_at = clock_timestamp(), main_since = CASE WHEN $2::smallint = 0 THEN"
+        " clock_timestamp() ELSE main_since END, last_error = CASE WHEN $2::smallint = 0 THEN NULL ELSE last_error END WHERE link = $1",
         link,
         result,
     )
@@ -103,7 +103,7 @@ async def note_login(connection: Connection, link: str, result: int | None) -> N
 async def note_down(connection: Connection, link: str, up: bool) -> None:
     """Whether there is a subordinate link."""
     await connection.execute(
-        "UPDATE platform_states SET down_since = CASE WHEN $2 THEN clock_timestamp() END WHERE link = $1",
+        "UPDATE platform_states SET down_since = CASE WHEN $2::boolean THEN clock_timestamp() END WHERE link = $1",
         link,
         up,
     )
@@ -135,9 +135,9 @@ async def note_vehicle(
 ) -> None:  # fmt: skip
     """A platform below has named a vehicle. Of more than MOST_VEHICLES the rest is not remembered."""
     await connection.execute(
-        "INSERT INTO platform_vehicles (link, plate, colour, device, refused) SELECT $1, $2, $3, $4, $5 WHERE"
-        " EXISTS (SELECT FROM platform_vehicles WHERE (link, plate, colour) = ($1, $2, $3))"
-        " OR (SELECT count(*) FROM platform_vehicles WHERE link = $1) < $6"
+        "INSERT INTO platform_vehicles (link, plate, colour, device, refused) SELECT $1::text, $2::text, $3::smallint, $4::jsonb, $5::text WHERE"
+        " EXISTS (SELECT FROM platform_vehicles WHERE (link, plate, colour) = ($1::text, $2::text, $3::smallint))"
+        " OR (SELECT count(*) FROM platform_vehicles WHERE link = $1::text) < $6"
         " ON CONFLICT (link, plate, colour) DO UPDATE SET device = COALESCE(EXCLUDED.device, platform_vehicles.device),"
         " refused = EXCLUDED.refused, last_at = clock_timestamp()",
         link, plate, colour, None if device is None else dict(device), refused, MOST_VEHICLES,
