@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from gongche.exchange809 import metrics
-from gongche.exchange809.wire import LinkError, Terms, Wire, channel_of, fresh
+from gongche.exchange809.wire import LinkError, Terms, Wire, channel_of, clean, fresh
 from office.platforms import states, urging
 from office.platforms.fleet import Fitted, read_fleet, said_colours
 from office.platforms.links import Link, Secret
@@ -134,11 +134,12 @@ class Below:
                 self.wire.refuse("unexpected", f"{message.id:#06x}")
 
     def _positions(self, fields: Mapping[str, Any], count: int, source: int) -> None:
-        plate, colour, data = fields["plate"], _int(fields, "colour"), fields["location"]
+        plate, colour, data = clean(fields["plate"]), _int(fields, "colour"), fields["location"]
         one, why = self._vehicle(plate, colour)
         if one is None:
             self.wire.refuse(why, f"{plate!r} {colour}", max(count, 1))
-            self._note_stranger(plate, colour, why)
+            if len(self._strangers) < _MOST_STRANGERS:
+                self._strangers.add((plate, colour))
             return
         found = positions.split(data, Edition(self.link.edition), count)
         if isinstance(found, Refusal):
@@ -146,9 +147,9 @@ class Below:
             return
         self._rows += [_Row(one.terminal, location, source) for location in found]
 
-    def _vehicle(self, plate: object, colour: int) -> tuple[Fitted | None, str]:
+    def _vehicle(self, plate: str, colour: int) -> tuple[Fitted | None, str]:
         """The vehicle of a plate, in the link's units; or why there is none."""
-        one = self._plates.get(normal_plate(plate)) if isinstance(plate, str) else None
+        one = self._plates.get(normal_plate(plate))
         if one is None:
             return None, "unknown-vehicle"
         said = self._colours.get(one.vehicle)
@@ -182,22 +183,12 @@ class Below:
         self.tally.taken += len(batch)
         metrics.POSITIONS.labels(self.link.name, "taken").inc(len(batch))
 
-    def _note_stranger(self, plate: object, colour: int, why: str) -> None:
-        if isinstance(plate, str) and len(self._strangers) < _MOST_STRANGERS:
-            self._strangers.add((plate, colour))
-
     async def _registered(self, message: Received) -> None:
         fields = message.fields
-        plate, colour = fields["plate"], _int(fields, "colour")
+        plate, colour = clean(fields["plate"]), _int(fields, "colour")
         one, why = self._vehicle(plate, colour)
-        if not isinstance(plate, str):
-            self.wire.refuse("bad-body", "a plate that is no GBK")
-            return
-        device = {
-            name: value
-            for name in ("platform_id", "producer_id", "model", "terminal_id", "sim", "imei")
-            if isinstance(value := fields.get(name), str)
-        }
+        names = ("platform_id", "producer_id", "model", "terminal_id", "sim", "imei")
+        device = {name: clean(fields[name]) for name in names if name in fields}
         async with self.pool.acquire(timeout=5) as connection:
             await states.note_vehicle(connection, self.link.name, plate, colour, device, None if one else why)
         if self.link.edition == Edition.V2019:

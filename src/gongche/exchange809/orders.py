@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from gongche.exchange809 import metrics
+from gongche.exchange809.wire import clean
 from office.identity.subject import Grant, Kind, Subject
 from office.platforms import urging
 from office.platforms.fleet import Fitted, Fleet
@@ -24,11 +25,6 @@ _logger = logging.getLogger(__name__)
 _YEAR: Final = timedelta(days=365)
 
 
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = fields[name]
-    return value if isinstance(value, str) else ""
-
-
 def _moment(seconds: Any) -> datetime:
     """Raises ValueError for what is no time of our centuries."""
     if not isinstance(seconds, int) or not 0 <= seconds < 1 << 33:
@@ -40,16 +36,16 @@ def order_of(fields: Mapping[str, Any], vehicle: str | None) -> urging.Order:
     """The order as it came. Raises ValueError."""
     return urging.Order(
         supervision_id=fields["supervision_id"],
-        plate=_text(fields, "plate"),
+        plate=clean(fields["plate"]),
         colour=fields["colour"],
         warn_source=fields["warn_source"],
         warn_type=fields["warn_type"],
         warn_at=_moment(fields["warn_s"]),
         due_at=_moment(fields["due_s"]),
         level=fields["level"],
-        supervisor=_text(fields, "supervisor"),
-        phone=_text(fields, "phone"),
-        email=_text(fields, "email"),
+        supervisor=clean(fields["supervisor"]),
+        phone=clean(fields["phone"]),
+        email=clean(fields["email"]),
         vehicle=vehicle,
     )
 

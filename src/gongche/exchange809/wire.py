@@ -133,6 +133,13 @@ class Wire:
         self.writer.close()
 
 
+def clean(value: object) -> str:
+    """A text that came, as it may be stored and printed: what is no character of a line is a space; "" for what is no text."""
+    if not isinstance(value, str):
+        return ""
+    return "".join(char if char.isprintable() else " " for char in value).strip()
+
+
 def fresh(tally: Tally) -> Tally:
     """What ``tally`` has, which begins anew."""
     taken = replace(tally, refused=dict(tally.refused))
