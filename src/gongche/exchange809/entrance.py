@@ -95,10 +95,11 @@ class Entrance:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def end(self, name: str) -> None:
+    async def end(self, name: str) -> None:
         """End the session of a link that is not what it was."""
         if (task := self._sessions.get(name)) is not None:
             task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

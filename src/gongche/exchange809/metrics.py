@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from prometheus_client import Counter, Gauge
@@ -26,4 +27,19 @@ UNCONFIRMED: Final = Gauge(
     "For how long a platform above has not confirmed what it was sent",
     ["link"],
 )
+_LINKS: Final = ("main", "subordinate")
 FAULTS: Final = Counter("gongche_exchange809_faults_total", "Turns on which the program failed")
+
+
+def begin(link: str) -> None:
+    """A link is on the list, and not there yet."""
+    UP.labels(link, "main").set(0)
+
+
+def forget(link: str) -> None:
+    """A link is not on the list any more: no alarm stands for it."""
+    for which in _LINKS:
+        with suppress(KeyError):
+            UP.remove(link, which)
+    with suppress(KeyError):
+        UNCONFIRMED.remove(link)

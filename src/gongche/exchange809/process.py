@@ -94,12 +94,11 @@ class Exchange809:
                 self.trouble = None
                 await _rest(stop, self.terms.look_s)
         finally:
-            for name in list(self._tasks):
+            for name in list(self._links):
                 await self._end(name)
             if self._entrance is not None:
                 await self._entrance.close()
                 self._entrance = None
-            self._links.clear()
             with suppress(Exception):
                 await states.clear_links(connection)
 
@@ -132,6 +131,7 @@ class Exchange809:
                 await states.note_error(connection, name, str(error))
                 continue
             self._secrets[name] = secret
+            metrics.begin(name)
             if link.direction == "above":
                 self._begin(link, secret)
             self._links[name] = link
@@ -149,10 +149,11 @@ class Exchange809:
         self._secrets.pop(name, None)
         self._upwards.pop(name, None)
         if self._entrance is not None:
-            self._entrance.end(name)
+            await self._entrance.end(name)
         if (task := self._tasks.pop(name, None)) is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+        metrics.forget(name)
 
 
 async def _processed(pool: Any, identity: str) -> Mapping[int, int]:
