@@ -2676,6 +2676,129 @@ CREATE TABLE organisations (
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE platform_colours (
+    vehicle text NOT NULL,
+    colour smallint NOT NULL,
+    CONSTRAINT platform_colours_colour_check CHECK (((colour >= 1) AND (colour <= 99)))
+);
+
+COMMENT ON TABLE platform_colours IS 'Colours of plates, for JT/T 809.';
+
+CREATE TABLE platform_links (
+    name text NOT NULL,
+    direction text NOT NULL,
+    edition smallint NOT NULL,
+    access_code bigint NOT NULL,
+    user_id bigint NOT NULL,
+    platform_id text DEFAULT ''::text NOT NULL,
+    host text,
+    port integer,
+    down_host text DEFAULT ''::text NOT NULL,
+    down_port integer DEFAULT 0 NOT NULL,
+    networks cidr[] DEFAULT '{}'::cidr[] NOT NULL,
+    organisation text NOT NULL,
+    units text[] NOT NULL,
+    encrypts boolean DEFAULT false NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT platform_links_access_code_check CHECK (((access_code >= 0) AND (access_code <= '4294967295'::bigint))),
+    CONSTRAINT platform_links_check CHECK (((direction = 'below'::text) OR ((host IS NOT NULL) AND (port IS NOT NULL)))),
+    CONSTRAINT platform_links_check1 CHECK (((direction = 'above'::text) OR (networks <> '{}'::cidr[]))),
+    CONSTRAINT platform_links_direction_check CHECK ((direction = ANY (ARRAY['above'::text, 'below'::text]))),
+    CONSTRAINT platform_links_down_host_check CHECK ((length(down_host) <= 32)),
+    CONSTRAINT platform_links_down_port_check CHECK (((down_port >= 0) AND (down_port <= 65535))),
+    CONSTRAINT platform_links_edition_check CHECK ((edition = ANY (ARRAY[2011, 2019]))),
+    CONSTRAINT platform_links_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,31}$'::text)),
+    CONSTRAINT platform_links_platform_id_check CHECK ((length(platform_id) <= 11)),
+    CONSTRAINT platform_links_port_check CHECK (((port >= 1) AND (port <= 65535))),
+    CONSTRAINT platform_links_units_check CHECK ((units <> '{}'::text[])),
+    CONSTRAINT platform_links_user_id_check CHECK (((user_id >= 0) AND (user_id <= '4294967295'::bigint)))
+);
+
+COMMENT ON TABLE platform_links IS 'Other platforms, by JT/T 809.';
+
+CREATE TABLE platform_secrets (
+    link text NOT NULL,
+    sealed bytea NOT NULL
+);
+
+CREATE TABLE platform_states (
+    link text NOT NULL,
+    main_since timestamp with time zone,
+    main_ended_at timestamp with time zone,
+    down_since timestamp with time zone,
+    login_result smallint,
+    login_at timestamp with time zone,
+    last_error text,
+    last_error_at timestamp with time zone,
+    log_identity text DEFAULT ''::text NOT NULL,
+    places jsonb DEFAULT '{}'::jsonb NOT NULL,
+    confirmed_at timestamp with time zone,
+    received_until timestamp with time zone,
+    sent bigint DEFAULT 0 NOT NULL,
+    resent bigint DEFAULT 0 NOT NULL,
+    withheld bigint DEFAULT 0 NOT NULL,
+    lost bigint DEFAULT 0 NOT NULL,
+    said_taken bigint DEFAULT 0 NOT NULL,
+    taken bigint DEFAULT 0 NOT NULL,
+    refused jsonb DEFAULT '{}'::jsonb NOT NULL,
+    last_refusal text
+);
+
+COMMENT ON TABLE platform_states IS 'How it goes with each link, and its place in the log.';
+
+CREATE TABLE platform_supervisions (
+    no bigint NOT NULL,
+    link text NOT NULL,
+    direction text NOT NULL,
+    supervision_id bigint NOT NULL,
+    plate text NOT NULL,
+    colour smallint NOT NULL,
+    vehicle text,
+    case_id text,
+    warn_source smallint NOT NULL,
+    warn_type integer NOT NULL,
+    warn_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    level smallint NOT NULL,
+    supervisor text DEFAULT ''::text NOT NULL,
+    phone text DEFAULT ''::text NOT NULL,
+    email text DEFAULT ''::text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    told smallint,
+    told_at timestamp with time zone,
+    result smallint,
+    result_at timestamp with time zone,
+    CONSTRAINT platform_supervisions_check CHECK (((direction = 'received'::text) OR (case_id IS NOT NULL))),
+    CONSTRAINT platform_supervisions_direction_check CHECK ((direction = ANY (ARRAY['received'::text, 'asked'::text]))),
+    CONSTRAINT platform_supervisions_plate_check CHECK ((length(plate) <= 21)),
+    CONSTRAINT platform_supervisions_supervision_id_check CHECK (((supervision_id >= 0) AND (supervision_id <= '4294967295'::bigint)))
+);
+
+COMMENT ON TABLE platform_supervisions IS 'Orders to deal with an alarm, from above and to below.';
+
+ALTER TABLE platform_supervisions ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME platform_supervisions_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE platform_vehicles (
+    link text NOT NULL,
+    plate text NOT NULL,
+    colour smallint NOT NULL,
+    device jsonb,
+    refused text,
+    first_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT platform_vehicles_plate_check CHECK ((length(plate) <= 21))
+);
+
+COMMENT ON TABLE platform_vehicles IS 'Vehicles that platforms below have named.';
+
 CREATE TABLE positions (
     terminal_no integer NOT NULL,
     device_time timestamp with time zone NOT NULL,
@@ -3714,6 +3837,27 @@ ALTER TABLE ONLY order_track_times
 ALTER TABLE ONLY organisations
     ADD CONSTRAINT organisations_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY platform_colours
+    ADD CONSTRAINT platform_colours_pkey PRIMARY KEY (vehicle);
+
+ALTER TABLE ONLY platform_links
+    ADD CONSTRAINT platform_links_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY platform_secrets
+    ADD CONSTRAINT platform_secrets_pkey PRIMARY KEY (link);
+
+ALTER TABLE ONLY platform_states
+    ADD CONSTRAINT platform_states_pkey PRIMARY KEY (link);
+
+ALTER TABLE ONLY platform_supervisions
+    ADD CONSTRAINT platform_supervisions_link_direction_supervision_id_key UNIQUE (link, direction, supervision_id);
+
+ALTER TABLE ONLY platform_supervisions
+    ADD CONSTRAINT platform_supervisions_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY platform_vehicles
+    ADD CONSTRAINT platform_vehicles_pkey PRIMARY KEY (link, plate, colour);
+
 ALTER TABLE ONLY positions
     ADD CONSTRAINT positions_pkey PRIMARY KEY (terminal_no, device_time, fingerprint);
 
@@ -4111,6 +4255,12 @@ CREATE INDEX order_results_unsettled ON order_results USING btree (returned_at) 
 
 CREATE INDEX organisations_parent ON organisations USING btree (parent);
 
+CREATE UNIQUE INDEX platform_links_code ON platform_links USING btree (access_code) WHERE (direction = 'below'::text);
+
+CREATE INDEX platform_supervisions_cases ON platform_supervisions USING btree (case_id) WHERE (case_id IS NOT NULL);
+
+CREATE INDEX platform_supervisions_open ON platform_supervisions USING btree (link, no) WHERE ((told IS NULL) OR (told = ANY (ARRAY[0, 3])));
+
 CREATE INDEX positions_before_2020_received_at ON positions_before_2020 USING btree (received_at);
 
 CREATE INDEX positions_default_device_time ON positions_default USING btree (device_time);
@@ -4327,6 +4477,12 @@ CREATE TRIGGER audit_delete AFTER DELETE ON oidc_links REFERENCING OLD TABLE AS 
 
 CREATE TRIGGER audit_delete AFTER DELETE ON organisations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON platform_colours REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-colours', 'vehicle', 'r ->> ''vehicle''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON platform_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-links', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON platform_supervisions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON role_grants REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON rule_parameters REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -4404,6 +4560,12 @@ CREATE TRIGGER audit_insert AFTER INSERT ON message_quiet_hours REFERENCING NEW 
 CREATE TRIGGER audit_insert AFTER INSERT ON oidc_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON organisations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON platform_colours REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-colours', 'vehicle', 'r ->> ''vehicle''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON platform_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-links', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON platform_supervisions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON role_grants REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -4488,6 +4650,12 @@ CREATE TRIGGER audit_update AFTER UPDATE ON message_quiet_hours REFERENCING OLD 
 CREATE TRIGGER audit_update AFTER UPDATE ON oidc_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON platform_colours REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-colours', 'vehicle', 'r ->> ''vehicle''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON platform_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-links', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON platform_supervisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON role_grants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -4855,6 +5023,21 @@ ALTER TABLE ONLY order_results
 
 ALTER TABLE ONLY organisations
     ADD CONSTRAINT organisations_parent_fkey FOREIGN KEY (parent) REFERENCES organisations(id);
+
+ALTER TABLE ONLY platform_secrets
+    ADD CONSTRAINT platform_secrets_link_fkey FOREIGN KEY (link) REFERENCES platform_links(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY platform_states
+    ADD CONSTRAINT platform_states_link_fkey FOREIGN KEY (link) REFERENCES platform_links(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY platform_supervisions
+    ADD CONSTRAINT platform_supervisions_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+ALTER TABLE ONLY platform_supervisions
+    ADD CONSTRAINT platform_supervisions_link_fkey FOREIGN KEY (link) REFERENCES platform_links(name);
+
+ALTER TABLE ONLY platform_vehicles
+    ADD CONSTRAINT platform_vehicles_link_fkey FOREIGN KEY (link) REFERENCES platform_links(name) ON DELETE CASCADE;
 
 ALTER TABLE ONLY recomputations
     ADD CONSTRAINT recomputations_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);

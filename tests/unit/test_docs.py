@@ -76,7 +76,9 @@ def code_lines(text: str) -> list[str]:
 @EVERY_PAGE
 def test_commands_and_options_that_are_named_exist(page: Path) -> None:
     for line in code_lines(page.read_text("utf-8")):
-        found = re.match(r"\s*(?:\$ )?(?:[A-Z_]+=\S+ +)*(?:\S*/)?gongche +([a-z]+)(.*)", line.split(" #")[0])
+        found = re.match(
+            r"\s*(?:\$ )?(?:[A-Z_]+=\S+ +)*(?:\S*/)?gongche +([a-z][a-z0-9]*)(.*)", line.split(" #")[0]
+        )
         if found is None:
             continue
         name, rest = found[1], re.split(r"[|;&>]", found[2])[0]
