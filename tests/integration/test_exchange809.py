@@ -272,7 +272,18 @@ async def test_orders_registrations_and_refusals(two: tuple[Platform, Platform])
     async def first_answers() -> bool:
         return await results() == {1: urging.UNDER_WAY, 2: urging.NOTHING}
 
-    await until(first_answers, "being dealt with; nothing of it here")
+    try:
+        await until(first_answers, "being dealt with; nothing of it here", 12)
+    except AssertionError:
+        print(
+            "DBG",
+            await results(),
+            [dict(r) for r in await lower.pool.fetch("SELECT * FROM platform_supervisions")],
+            dict(await lower.state("city")),
+            dict(await upper.state("county")),
+            flush=True,
+        )
+        raise
     case = await lower.pool.fetchrow(
         "SELECT id, state, source, external_no, vehicle, level, organisation FROM cases"
     )
@@ -394,9 +405,9 @@ async def test_strangers_and_liars(two: tuple[Platform, Platform]) -> None:
 
     async def counted() -> bool:
         state = await upper.state("county")
-        return state["taken"] == 3 and state["refused"] == {
+        return (state["taken"], state["refused"]) == (3, {
             "unknown-vehicle": 2, "another-colour": 1, "bad-body": 2, "unexpected": 1, "unknown-order": 1, "junk": 1, "bad-crc": 1,
-        }  # fmt: skip
+        })  # fmt: skip
 
     await until(counted, "each refusal is counted by its kind")
     strangers = await upper.pool.fetch(
@@ -405,5 +416,5 @@ async def test_strangers_and_liars(two: tuple[Platform, Platform]) -> None:
     assert {row["plate"] for row in strangers} == {"苏A00001", "苏F99999", plate_of(3)}
 
 
-def _results(found: list[Any]) -> list[int]:
+def _results(found: list[Any]) -> list[Any]:
     return [one.fields["result"] for one in found if isinstance(one, Received)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,7 @@ def test_help_lists_every_command_in_both_languages(capsys: pytest.CaptureFixtur
     assert end.value.code == 0
     text = capsys.readouterr().out
     for command in COMMANDS:
-        assert f"{command.name} " in text
+        assert re.search(rf"^ +{command.name}\s", text, re.MULTILINE)
         assert command.chinese in text
         assert command.english.split()[0] in text
 

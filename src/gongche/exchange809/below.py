@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from gongche.exchange809 import metrics
-from gongche.exchange809.wire import LinkError, Terms, Wire, channel_of, clean, fresh
+from gongche.exchange809.wire import LinkError, Terms, Wire, channel_of, clean, fresh, together
 from office.platforms import states, urging
 from office.platforms.fleet import Fitted, read_fleet, said_colours
 from office.platforms.links import Link, Secret
@@ -76,13 +76,8 @@ class Below:
         await self._refresh()
         metrics.UP.labels(self.link.name, "main").set(1)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read(rest))
-                tasks.create_task(self._look())
-                if self.down_at is not None:
-                    tasks.create_task(self._keep_down(*self.down_at))
-        except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None
+            down = () if self.down_at is None else (self._keep_down(*self.down_at),)
+            await together(self._read(rest), self._look(), *down)
         finally:
             metrics.UP.labels(self.link.name, "main").set(0)
             metrics.UP.labels(self.link.name, "subordinate").set(0)
@@ -296,11 +291,7 @@ class Below:
             metrics.UP.labels(self.link.name, "subordinate").set(1)
             async with self.pool.acquire(timeout=5) as connection:
                 await states.note_down(connection, self.link.name, True)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read_down(wire, rest))
-                tasks.create_task(self._test_down(wire))
-        except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None
+            await together(self._read_down(wire, rest), self._test_down(wire))
         finally:
             wire.close()
 

@@ -118,6 +118,8 @@ class Entrance:
                 self._here[address] -= 1
                 if not self._here[address]:
                     del self._here[address]
+        except asyncio.CancelledError:
+            pass  # the port is closed: this is the outermost task of the connection
         except (LinkError, OSError) as error:
             _logger.info("a connection of %s ended: %s", address, error or type(error).__name__)
         except Exception as error:

@@ -50,8 +50,9 @@ def order_of(fields: Mapping[str, Any], vehicle: str | None) -> urging.Order:
     )
 
 
-async def take_order(pool: Any, link: Link, fleet: Fleet, fields: Mapping[str, Any]) -> None:
-    """Keep an order and draft a case for it, in one transaction; the same order again makes nothing new. A vehicle that is not in the link's
+async def take_order(pool: Any, link: Link, fleet: Fleet, fields: Mapping[str, Any]) -> urging.Answer | None:
+    """Keep an order and draft a case for it, in one transaction. The same order again makes nothing new: what is to be said of it now, for
+    it is asked for once more. A vehicle that is not in the link's
     units, or is secret, is none of ours: then the platform is told that nothing is done. Raises ValueError for a time that is none."""
     order = order_of(fields, None)
     now_us = int(datetime.now(UTC).timestamp() * 1_000_000)
@@ -59,8 +60,7 @@ async def take_order(pool: Any, link: Link, fleet: Fleet, fields: Mapping[str, A
     order = order_of(fields, None if one is None else one.vehicle)
     async with pool.acquire(timeout=5) as connection, connection.transaction():
         if await urging.known(connection, link.name, order.supervision_id):
-            await urging.ask_again(connection, link.name, order.supervision_id)
-            return
+            return await urging.answer_of(connection, link.name, order.supervision_id)
         case = None
         if one is None or await urging.too_many(connection, link.name):
             reason = "unknown-vehicle" if one is None else "too-many-orders"
@@ -73,6 +73,7 @@ async def take_order(pool: Any, link: Link, fleet: Fleet, fields: Mapping[str, A
                 metrics.REFUSED.labels(link.name, "no-draft").inc()
                 _logger.warning("link %s: no draft of order %d: %s", link.name, order.supervision_id, error)
         await urging.keep(connection, link.name, order, case)
+    return None
 
 
 def _actor(link: Link, one: Fitted) -> Actor:

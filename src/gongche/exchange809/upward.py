@@ -20,7 +20,7 @@ from typing import Any, Final
 from gongche.exchange809 import metrics
 from gongche.exchange809.feed import Feed, Outgoing
 from gongche.exchange809.orders import take_order
-from gongche.exchange809.wire import LinkError, LoginRefusedError, Terms, Wire, channel_of, fresh
+from gongche.exchange809.wire import LinkError, LoginRefusedError, Terms, Wire, channel_of, fresh, together
 from office.platforms import states, urging
 from office.platforms.fleet import Fitted, read_fleet
 from office.platforms.links import Link, Secret
@@ -121,11 +121,7 @@ class Upward:
             self.said = ""
             self._registered, self._pending, self._main = {}, None, wire
             metrics.UP.labels(self.link.name, "main").set(1)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read(wire, rest))
-                tasks.create_task(self._push(wire))
-        except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None
+            await together(self._read(wire, rest), self._push(wire))
         finally:
             metrics.UP.labels(self.link.name, "main").set(0)
             self._main, self.verify_code = None, None
@@ -177,9 +173,12 @@ class Upward:
                 await self._note(states.note_said, _number(message, "total"))
             case Id.DOWN_WARN_MSG_URGE_TODO_REQ:
                 try:
-                    await take_order(self.pool, self.link, self.feed.fleet, message.fields)
+                    again = await take_order(self.pool, self.link, self.feed.fleet, message.fields)
                 except ValueError as error:  # a time that is none
                     wire.refuse("bad-body", str(error))
+                else:
+                    if again is not None and self._main is not None:
+                        await self._main.send(_told(again))
                 self._wake.set()
             case Id.DOWN_DISCONNECT_REQ:
                 await wire.send((Id.DOWN_DISCONNECT_RSP, {}))

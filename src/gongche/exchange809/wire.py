@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -131,6 +131,19 @@ class Wire:
     def close(self) -> None:
         """End the connection."""
         self.writer.close()
+
+
+async def together(*works: Coroutine[Any, Any, None]) -> None:
+    """Run ``works`` until one of them ends, then end the others. Raises what it raised; who is cancelled meanwhile is cancelled."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 def clean(value: object) -> str:

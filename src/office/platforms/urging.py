@@ -68,13 +68,15 @@ async def known(connection: Connection, link: str, supervision_id: int) -> bool:
     )
 
 
-async def ask_again(connection: Connection, link: str, supervision_id: int) -> None:
-    """The platform has ordered it once more: it is told once more."""
-    await connection.execute(
-        "UPDATE platform_supervisions SET told = NULL WHERE link = $1 AND direction = 'received' AND supervision_id = $2",
+async def answer_of(connection: Connection, link: str, supervision_id: int) -> Answer | None:
+    """What is to be said now of an order of a platform above; None: there is none."""
+    row = await connection.fetchrow(
+        f"SELECT u.no, u.supervision_id, u.plate, u.colour, {_OVER} AS result FROM platform_supervisions u"  # noqa: S608 - constant
+        " LEFT JOIN cases c ON c.id = u.case_id WHERE u.link = $1 AND u.direction = 'received' AND u.supervision_id = $2",
         link,
         supervision_id,
     )
+    return None if row is None else Answer(**dict(row))
 
 
 async def too_many(connection: Connection, link: str) -> bool:
