@@ -109,7 +109,8 @@ async def test_nothing_is_lost_or_stored_twice(two: tuple[Platform, Platform]) -
         line.cut()
         await report(140)
         line.up = True
-        await until(lambda: line.swallowed > 6_000, "the line has swallowed some more")
+        before = line.swallowed
+        await until(lambda: line.swallowed > before + 2_000, "the line has swallowed some more")
         await process.kill()
         line.swallows = False
         await process.start()
