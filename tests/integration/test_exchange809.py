@@ -11,10 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
+from gongche.cli import build_parser
+from gongche.commands.exchange809 import ACTIONS
+from office.identity.audit import actor_of_command, set_actor
 from office.platforms import links, urging
 from office.platforms.links import Link, Secret, networks_of
+from registry.refusals import RefusedError
 from telemetry.archive.store import Archive, days_of
 from telemetry.jt809 import framing
 from telemetry.jt809.channel import Channel
@@ -407,3 +412,59 @@ async def test_strangers_and_liars(two: tuple[Platform, Platform]) -> None:
 
 def _results(found: list[Any]) -> list[Any]:
     return [one.fields["result"] for one in found if isinstance(one, Received)]
+
+
+async def test_what_the_operator_does(
+    pool: asyncpg.Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list of links, with every flaw told at once; colours; an order for a case: by the command, noted in the audit."""
+    monkeypatch.setenv("GONGCHE_DATA_DIR", str(tmp_path))
+    site = Platform(pool, "", tmp_path, 0)
+    await site.fill()
+    secret = tmp_path / "secret.json"
+    secret.write_text('{"password": "pass-wd1", "m1": 1, "ia1": 2, "ic1": 3}')
+    await pool.execute(
+        "INSERT INTO cases (id, organisation, number, state, version, source, level, title, vehicle, created_at, issued_at)"
+        " VALUES ('case-1', 'office', '督1', 'issued', 1, 'alert', 'urgent', '核实', 'car-2', now(), now()),"
+        " ('case-2', 'other', '督2', 'issued', 1, 'alert', 'urgent', '核实', 'foreign', now(), now())"
+    )
+
+    async def command(*words: str) -> tuple[int, str]:
+        args = build_parser("exchange809").parse_args(["exchange809", *words])
+        async with pool.acquire() as connection, connection.transaction():
+            await set_actor(connection, actor_of_command("gongche exchange809"))
+            status = await ACTIONS[args.action](args, connection)
+        told_people = capsys.readouterr()
+        return status, told_people.out + told_people.err
+
+    common = ["--edition", "2011", "--access-code", "7", "--user", "8", "--secret-file", str(secret)]
+    with pytest.raises(RefusedError) as refused:
+        await command("link", "below", "Bad Name", *common, "--unit", "nowhere", "--encrypt")
+    assert {flaw.path[0] for flaw in refused.value.flaws} == {"name", "networks", "units"}
+    made = ["--unit", "office", "--network", "10.2.0.0/16"]
+    assert (await command("link", "below", "county", *common, *made))[0] == 0
+    with pytest.raises(RefusedError) as refused:
+        await command("link", "below", "another", *common, *made)
+    assert [flaw.path for flaw in refused.value.flaws] == [("access_code",)]
+    status, said = await command("link", "list")
+    assert "10.2.0.0/16" in said
+    assert "pass-wd1" not in str(await pool.fetch("SELECT * FROM platform_links, platform_secrets, audit"))
+    assert (await command("colour", "car-2", "yellow"))[0] == 0
+    for case in ("case-2", "none"):
+        assert (await command("urge", case, "--link", "county"))[0] == 1
+    assert (await command("urge", "case-1", "--link", "county", "--supervisor", "王五"))[0] == 0
+    status, said = await command("orders")
+    assert plate_of(2) in said
+    assert await pool.fetchval("SELECT colour FROM platform_supervisions") == 2
+    for words in (
+        ("link", "disable", "county"),
+        ("link", "enable", "county"),
+        ("colour", "car-2", "default"),
+    ):
+        assert (await command(*words))[0] == 0
+    assert (await command("link", "disable", "nobody"))[0] == 1
+    status, said = await command("status")
+    assert status == 0
+    assert "county" in said
+    noted = await pool.fetch("SELECT DISTINCT subject_kind FROM audit WHERE subject_kind LIKE 'platform-%'")
+    assert {row[0] for row in noted} == {"platform-links", "platform-colours", "platform-supervisions"}

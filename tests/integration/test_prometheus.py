@@ -28,6 +28,7 @@ import orjson
 import pytest
 from tools.prometheus.fetch import PrometheusToolError, programs
 
+from gongche.exchange809 import metrics as exchange809
 from office.exchange import sender
 from tests.integration.terminal_client import Terminal, position
 from tests.integration.test_up import Up
@@ -43,6 +44,8 @@ EXCHANGE = [
         sender.OLDEST,
         sender.REFUSED,
         sender.FAULTS,
+        exchange809.UP,
+        exchange809.UNCONFIRMED,
     )
     for family in metric.collect()
 ]
@@ -105,7 +108,7 @@ class System:
 
     def metrics(self) -> tuple[set[str], set[str]]:
         """Names that the processes declare (with the histograms' parts), and those that have samples now."""
-        # The exchange runs only where there is an instance above; what it shows is asked of its module.
+        # The exchange and the links by JT/T 809 run only where there is another instance; what they show is asked of their modules.
         declared = {f"{family.name}{'_total' if family.type == 'counter' else ''}" for family in EXCHANGE}
         sampled: set[str] = set()
         for process in self.urls:
@@ -331,7 +334,9 @@ def test_a_dashboard_is_one_that_grafana_loads(file: Path) -> None:
 def test_compose_and_prometheus_name_the_same_ports() -> None:
     compose = (ROOT / "compose.yaml").read_text()
     ports = set(
-        re.findall(r'GONGCHE_(?:GATEWAY|WORKER|JUDGE|DELIVER|EXCHANGE)_METRICS_PORT: "(\d+)"', compose)
+        re.findall(
+            r'GONGCHE_(?:GATEWAY|WORKER|JUDGE|DELIVER|EXCHANGE|EXCHANGE809)_METRICS_PORT: "(\d+)"', compose
+        )
     ) | {"8000"}
     assert set(re.findall(r'"127\.0\.0\.1:(\d+)"', (PROMETHEUS / "prometheus.yml").read_text())) == ports
     for mounted in re.findall(r"\./(deploy/\S+?):", compose):

@@ -113,18 +113,11 @@ GONGCHE_EXCHANGE809_METRICS_PORT (8810)"""
 def run(args: argparse.Namespace) -> int:
     if args.action in (None, "run"):
         return run_service("exchange809", serve)
-    actions: dict[str, Action] = {
-        "link": _link,
-        "status": _status,
-        "colour": _colour,
-        "urge": _urge,
-        "orders": _orders,
-    }
 
     async def work(args: argparse.Namespace, connection: Connection) -> int:
         try:
             async with connection.transaction():
-                return await actions[args.action](args, connection)
+                return await ACTIONS[args.action](args, connection)
         except RefusedError as error:
             print("; ".join(flaw.message for flaw in error.flaws), file=sys.stderr)
         return 1
@@ -329,3 +322,13 @@ async def _orders(args: argparse.Namespace, connection: Connection) -> int:
             f" {shown(row['due_at'])}  督办单 / case {row['case_id'] or '-'} {row['number'] or ''} {row['state'] or ''}  结果 / result {said}"
         )
     return 0
+
+
+#: What the command does with the database.
+ACTIONS: Final[dict[str, Action]] = {
+    "link": _link,
+    "status": _status,
+    "colour": _colour,
+    "urge": _urge,
+    "orders": _orders,
+}

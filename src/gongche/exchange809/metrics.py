@@ -27,7 +27,7 @@ UNCONFIRMED: Final = Gauge(
     "For how long a platform above has not confirmed what it was sent",
     ["link"],
 )
-_LINKS: Final = ("main", "subordinate")
+_WHICH: Final = ("main", "subordinate")
 FAULTS: Final = Counter("gongche_exchange809_faults_total", "Turns on which the program failed")
 
 
@@ -38,7 +38,7 @@ def begin(link: str) -> None:
 
 def forget(link: str) -> None:
     """A link is not on the list any more: no alarm stands for it."""
-    for which in _LINKS:
+    for which in _WHICH:
         with suppress(KeyError):
             UP.remove(link, which)
     with suppress(KeyError):
