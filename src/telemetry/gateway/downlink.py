@@ -183,7 +183,7 @@ class Downlink:
                 self._act(connection, [Send(session.reply(each, Result.OK)) for each in answered.answer])
 
         self._note(one, CommandStep.ANSWERED, raw=answered.body[:MOST_RAW], detail=detail, then=stands)
-        return []
+        return session.also_kept(answered)
 
     def _note(
         self,
