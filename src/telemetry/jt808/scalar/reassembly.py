@@ -97,8 +97,9 @@ class Reassembler:
 
     Holds at most ``max_bytes`` (bodies, and ``PART_BYTES`` a package), ``max_messages`` messages of at most
     ``max_parts`` packages; a message not complete ``timeout_s`` after its first package, or ``idle_s`` after the last one that was new,
-    is given up. Missing packages are asked for ``retry_s`` after the last one came, at most ``max_requests`` times. ``budget``: what is held
-    here counts in it as well. ``together``: what is given up is one rejection for a message, not one for each package.
+    is given up. Missing packages are asked for ``retry_s`` after the last one came, at most ``max_requests`` times. ``budget``: what is
+    held here counts in it as well. ``together``: messages are dear: one that would be too long as a whole, by the package that came, is
+    refused at once, and what is given up is one rejection for a message, not one for each package.
     """
 
     def __init__(
@@ -144,8 +145,7 @@ class Reassembler:
         A package is to be answered at once only when all packages before it are here and it is not the
         last: so a terminal that waits for each reply goes on, and yet the *message* is never wholly
         answered before it is safe, not even when packages were held by a process that died. Rejects
-        BAD_FRAGMENT (numbers that contradict what is held) and REASSEMBLY_LIMIT; what is held stays. A message that would be too long
-        as a whole, by the package that came, is refused with that package: nothing of it is held.
+        BAD_FRAGMENT (numbers that contradict what is held) and REASSEMBLY_LIMIT; what is held stays.
         """
         total, index = (numbering.total, numbering.index) if numbering else (header.total, header.index)
         key = (header.id, numbering.upload if numbering else (header.serial - (index - 1)) & 0xFFFF)
@@ -164,7 +164,7 @@ class Reassembler:
         if (
             total > self._max_parts
             or self._bytes + size > self._max_bytes
-            or (index < total and (total - 1) * size > self._max_bytes)
+            or (self._together and index < total and (total - 1) * size > self._max_bytes)
             or (assembly is None and len(self._assemblies) >= self._max_messages)
             or not (self._budget is None or self._budget.take(size))
         ):
