@@ -25,7 +25,8 @@ from telemetry.log.sqlite import EmbeddedLogReader, EmbeddedLogWriter
 from telemetry.reports import files
 from telemetry.reports.keeper import ReportKeeper
 from telemetry.reports.record import Report, records_of
-from tests.integration.command_site import Office, office, phone
+from tests.integration.command_site import Office, confirm, office, ordered, phone
+from tests.integration.command_site import gateway as commanding
 from tests.integration.terminal_client import Terminal, position
 from tests.integration.test_gateway import Running, running
 from tests.jt808_messages import CASES
@@ -462,3 +463,45 @@ async def test_a_disk_that_cannot_be_written_is_waited_for(site: Site, tmp_path:
     stop.set()
     await task
     await broken._reader.close()
+
+
+async def test_a_picture_that_was_asked_for(pool: asyncpg.Pool, db_url: str, tmp_path: Path) -> None:
+    """The answer ends the command and is a report like any other; unasked it is a report alone."""
+    async with (
+        office(pool, db_url, data_dir=tmp_path / "data") as it,
+        commanding(pool, db_url, tmp_path / "log") as gateway,
+    ):
+        terminal = await Terminal.online(gateway.port, phone(1))
+        assert await terminal.ask(0x0702, CARD_IN) == 0
+        no = await it.ask(1, "photo", channel=2)
+        header, body = await ordered(terminal, 0x8801)
+        assert body[:3] == b"\2\0\1"
+        confirm(terminal, header)
+        answer = header.serial.to_bytes(2, "big") + bytes.fromhex("00 0001 0000007B")
+        assert await terminal.ask(0x0805, answer) == 0
+        done = await it.comes_to(no, "answered")
+        assert done["thread"][-1]["detail"] == {"result": 0, "media_ids": [123]}
+        driver = await it.ask(1, "query_driver")
+        header, _ = await ordered(terminal, 0x8702)
+        confirm(terminal, header)
+        assert await terminal.ask(0x0702, CARD_IN) == 0
+        told = (await it.comes_to(driver, "answered"))["thread"][-1]["detail"]
+        assert told == {"status": 1, "read": 0}
+        # An answer of a device that nobody asked what it is, is kept; one that was asked for answers and is kept.
+        attributes = next(one.body for one in CASES if one.message == 0x0107)
+        assert await terminal.ask(0x0107, attributes) == 0
+        asked = await it.ask(1, "query_attributes")
+        header, _ = await ordered(terminal, 0x8107)
+        confirm(terminal, header)
+        assert await terminal.ask(0x0107, attributes) == 0
+        await it.comes_to(asked, "answered")
+        site = Site(it, gateway, Settings(database_url=db_url, data_dir=tmp_path / "data"))
+        await site.kept()
+        # The card that was told twice at one time is one fact.
+        assert [row["kind"] for row in await site.rows()] == [
+            "driver_card",
+            "photo",
+            "attributes",
+            "attributes",
+        ]
+        assert "unasked" not in await gateway.rejects()

@@ -23,6 +23,8 @@ _PLACE: Final = 28
 _MOST_PARTS: Final = 0xFFFF
 #: Rows without end would make one message dear to read here: of these only the beginning is looked at.
 _OF_ROWS: Final = {MessageId.AREAS_REPLY: 5, MessageId.MEDIA_SEARCH_REPLY: 4}
+#: Reports that may answer a command as well.
+ALSO_ANSWERS: Final = frozenset({MessageId.SHOOT_REPLY, MessageId.RECORDER_DATA, MessageId.DRIVER_IDENTITY})
 #: Reports of one connection: so many at once, and after that so many a second.
 BURST: Final = 300.0
 PER_S: Final = 1.0

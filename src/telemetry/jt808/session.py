@@ -92,7 +92,7 @@ class Confirmed:
 @dataclass(frozen=True, slots=True)
 class Answered:
     """The terminal answers what it was asked: ``body`` is the message with the id of ``header``. Answer every header of ``answer``
-    with result 0 when it is durable; () = a position, which has its own reply."""
+    with result 0 when it is durable; () = a position or a report, which has its own reply."""
 
     header: Header
     body: bytes
@@ -347,6 +347,8 @@ class Session:
                 result = Result.FAILED
         if flaw is not None:
             return [Rejected(flaw), *(Send(self.reply(one, result)) for one in answer)]
+        if header.id in reporting.ALSO_ANSWERS:  # to a command, perhaps; its own reply is that to the report
+            return [Reported(header, self.version, body, answer), Answered(header, body, ())]
         if header.id != MessageId.MEDIA_DATA:
             return [Reported(header, self.version, body, answer)]
         if (part := reporting.numbered(self.version, body)) is None:

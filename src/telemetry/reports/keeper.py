@@ -228,9 +228,13 @@ class ReportKeeper:
         async with self._pool.acquire() as conn, conn.transaction():
             await store.rebind(conn)
 
-    async def _measure(self) -> None:
+    async def _behind(self) -> int:
+        """Records that are not processed yet."""
         ends = await self._reader.end_offsets()
-        metrics.LAG.set(sum(max(0, ends.get(p, 0) - self._next.get(p, 0)) for p in self._assigned))
+        return sum(max(0, ends.get(p, 0) - self._next.get(p, 0)) for p in self._assigned)
+
+    async def _measure(self) -> None:
+        metrics.LAG.set(await self._behind())
         async with self._pool.acquire() as conn:
             size, count = await store.usage(conn)
         metrics.MEDIA_BYTES.set(size)
@@ -249,8 +253,13 @@ class ReportKeeper:
                     break
             while await store.drop_old(conn, from_us(now - self._keep_us)):
                 pass
-            old = await asyncio.to_thread(
-                lambda: list(files.older_than(self._folder, now / US_PER_S - _ORPHAN_S))
+            # A database that was restored has no rows yet of files that are there.
+            old = (
+                []
+                if await self._behind()
+                else await asyncio.to_thread(
+                    lambda: list(files.older_than(self._folder, now / US_PER_S - _ORPHAN_S))
+                )
             )
             for first in range(0, len(old), 1_000):
                 for each in await store.unreferenced(conn, set(old[first : first + 1_000])):
