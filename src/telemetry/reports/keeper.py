@@ -72,6 +72,8 @@ class ReportKeeper:
         self._stale = False  # whether our places must be read anew
         self._due = dict.fromkeys(("rebind", "upkeep", "measure"), 0.0)
         self.trouble: str | None = None
+        self._turned = time.monotonic()
+        metrics.TURN_SECONDS.set_function(lambda: time.monotonic() - self._turned)
         metrics.MEDIA_QUOTA.set(self._quota.whole)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -80,7 +82,7 @@ class ReportKeeper:
         while not stop.is_set():
             try:
                 await self.turn()
-                pause, self.trouble = 0.2, None
+                pause, self.trouble, self._turned = 0.2, None, time.monotonic()
                 continue
             except (UnavailableError, OffsetTakenError, OSError, *DATABASE_ERRORS) as error:
                 self.trouble = f"reports of terminals are not stored now: {text_of(error)}"

@@ -21,6 +21,10 @@ FAULTS = Counter(
     "gongche_reports_faults_total", "Faults of the program while reports were stored; it went on."
 )
 LAG = Gauge("gongche_reports_lag_records", "Records of the topic of reports that are not processed yet.")
+TURN_SECONDS = Gauge(
+    "gongche_reports_turn_seconds",
+    "For how long no turn over the topic of reports was finished: log, database or folder.",
+)
 MEDIA_BYTES = Gauge("gongche_reports_media_bytes", "What the files of terminals take, by their rows.")
 MEDIA_FILES = Gauge("gongche_reports_media_files", "How many files of terminals are stored, by their rows.")
 MEDIA_QUOTA = Gauge("gongche_reports_media_quota_bytes", "GONGCHE_MEDIA_QUOTA_MB.")
