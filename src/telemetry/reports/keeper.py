@@ -133,7 +133,7 @@ class ReportKeeper:
         try:
             counts = await self._commit(taken, apart=False)
         except Exception as error:
-            if not of_one_fact(error):
+            if not of_one_fact(error) or isinstance(error, OSError):
                 raise
             metrics.FAULTS.inc()
             _logger.error(
