@@ -53,9 +53,13 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 return "starting: the log does not answer yet"
             return await database_trouble(pool) or worker.trouble()
 
+        def remark() -> str | None:
+            said = (None if worker is None else worker.kept(), None if keeper is None else keeper.trouble)
+            return "; ".join(each for each in said if each) or None
+
         probes = await serve_probes(
             settings.worker_metrics_port, readiness, host=settings.metrics_host,
-            remark=lambda: "; ".join(filter(None, (worker and worker.kept(), keeper and keeper.trouble))) or None,
+            remark=remark,
         )  # fmt: skip
         reader, reports = open_reader(settings), open_reader(settings, REPORTS)
         keeping: asyncio.Task[None] | None = None

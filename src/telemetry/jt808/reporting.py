@@ -22,7 +22,7 @@ _PLACE: Final = 28
 #: Most packages of one message that the header can number.
 _MOST_PARTS: Final = 0xFFFF
 #: Rows without end would make one message dear to read here: of these only the beginning is looked at.
-_OF_ROWS: Final = {MessageId.AREAS_REPLY: 5, MessageId.MEDIA_SEARCH_REPLY: 4}
+_OF_ROWS: Final[dict[int, int]] = {MessageId.AREAS_REPLY: 5, MessageId.MEDIA_SEARCH_REPLY: 4}
 #: Reports that may answer a command as well.
 ALSO_ANSWERS: Final = frozenset({MessageId.SHOOT_REPLY, MessageId.RECORDER_DATA, MessageId.DRIVER_IDENTITY})
 #: Reports of one connection: so many at once, and after that so many a second.
@@ -85,7 +85,7 @@ def flaw_of(message_id: int, edition: Version, body: bytes) -> Rejection | None:
         # A terminal whose registration nobody saw may be one of 2011, whose numbers are shorter than a position.
         least = MEDIA_HEAD + min(behind, _NUMBERS)
         return _short(message_id, body, least) if len(body) <= least else None
-    least = _OF_ROWS.get(MessageId(message_id), 0)
+    least = _OF_ROWS.get(message_id, 0)
     if least or len(body) > MAX_BODY:
         return _short(message_id, body, least) if len(body) < least else None
     read = codec.decode_likely(message_id, edition, body)

@@ -109,14 +109,18 @@ def _card(body: codec.Body) -> Reading:
     fields = body.fields
     status = fields.get("status")
     told = body.edition is Version.V2011
-    raw_time = fields.get("time")
-    device_us = decode_time(bytes.fromhex(raw_time)) if _is_time(raw_time) else 0
+    device_us = _time_us(fields.get("time"))
     action = "told" if told else _ACTIONS.get(status if isinstance(status, int) else 0, "unknown")
     result = fields.get("read")
     card = Card(
-        action, result if isinstance(result, int) else None, *(_name(fields.get(n)) for n in ("name", "certificate", "issuer")),
-        _day(fields.get("valid_until")), _name(fields.get("id_number")),
-    )  # fmt: skip
+        action=action,
+        read_result=result if isinstance(result, int) else None,
+        name=_name(fields.get("name")),
+        certificate=_name(fields.get("certificate")),
+        issuer=_name(fields.get("issuer")),
+        valid_until=_day(fields.get("valid_until")),
+        id_number=_name(fields.get("id_number")),
+    )
     detail = {"action": action, "read_result": card.read_result}
     if not told and action == "unknown":
         detail["status"] = _shown(status)
@@ -125,12 +129,15 @@ def _card(body: codec.Body) -> Reading:
     )
 
 
-def _is_time(value: object) -> bool:
-    return isinstance(value, str) and len(value) == 12 and value.isdecimal()
+def _time_us(value: object) -> int:
+    """A time as its digits, in microseconds since 1970 UTC; 0 = none."""
+    if not (isinstance(value, str) and len(value) == 12 and value.isascii() and value.isdecimal()):
+        return 0
+    return decode_time(bytes.fromhex(value))
 
 
 def _day(value: object) -> date | None:
-    if not (isinstance(value, str) and len(value) == 8 and value.isdecimal()):
+    if not (isinstance(value, str) and len(value) == 8 and value.isascii() and value.isdecimal()):
         return None
     try:
         return date(int(value[:4]), int(value[4:6]), int(value[6:]))
