@@ -82,7 +82,7 @@ class Site:
 
 
 @pytest.fixture
-async def site(pool: asyncpg.Pool, db_url: str, tmp_path: Path) -> AsyncIterator[Site]:
+async def world(pool: asyncpg.Pool, db_url: str, tmp_path: Path) -> AsyncIterator[Site]:
     settings = Settings(database_url=db_url, data_dir=tmp_path / "data")
     async with (
         office(pool, db_url, data_dir=tmp_path / "data") as it,
@@ -91,8 +91,8 @@ async def site(pool: asyncpg.Pool, db_url: str, tmp_path: Path) -> AsyncIterator
         yield Site(it, gateway, settings)
 
 
-async def online(site: Site, n: int = 1, version: Version = Version.V2013) -> Terminal:
-    return await Terminal.online(site.gateway.port, phone(n), version)
+async def online(world: Site, n: int = 1, version: Version = Version.V2013) -> Terminal:
+    return await Terminal.online(world.gateway.port, phone(n), version)
 
 
 async def file_came(terminal: Terminal, media_id: int = 123) -> None:
@@ -111,8 +111,8 @@ def picture(data: bytes = PICTURE, media_id: int = 123, time: str = "26030210111
 
 
 @pytest.mark.parametrize("version", [Version.V2013, Version.V2019])
-async def test_every_kind_comes_to_the_office(site: Site, version: Version) -> None:
-    terminal = await online(site, 1, version)
+async def test_every_kind_comes_to_the_office(world: Site, version: Version) -> None:
+    terminal = await online(world, 1, version)
     before = settled()
     sent = 0
     for one in CASES:
@@ -124,27 +124,27 @@ async def test_every_kind_comes_to_the_office(site: Site, version: Version) -> N
     terminal.send(0x0801, picture())
     await file_came(terminal)
     assert await terminal.ask(0x0702, CARD_IN[:10]) == 2
-    await site.kept()
+    await world.kept()
     now = settled()
     # The body of the standard's vector of 0x0901 may be no gzip; then it is set aside.
     assert now["stored"] + now["rejected"] - before["stored"] - before["rejected"] == sent + 1
     assert now["rejected"] - before["rejected"] <= 1
-    rows = await site.rows()
+    rows = await world.rows()
     assert {row["vehicle"] for row in rows} == {"car-1"}
     assert {row["organisation"] for row in rows} == {"unit"}
-    reports = await site.listed("/v1/terminal-reports")
+    reports = await world.listed("/v1/terminal-reports")
     assert [report["no"] for report in reports] == [row["no"] for row in reversed(rows)]
     # Pages, filters, and nothing of another vehicle.
-    pages = await site.office.client.get("/v1/terminal-reports", params={"limit": 2})
-    following = await site.listed("/v1/terminal-reports", limit=1000, cursor=pages.json()["next"])
+    pages = await world.office.client.get("/v1/terminal-reports", params={"limit": 2})
+    following = await world.listed("/v1/terminal-reports", limit=1000, cursor=pages.json()["next"])
     assert pages.json()["items"] + following == reports
-    assert await site.listed("/v1/terminal-reports", vehicle="car-2") == []
-    (told,) = await site.listed("/v1/terminal-reports", kind="waybill", vehicle="car-1", organisation="unit")
-    whole = (await site.office.client.get(f"/v1/terminal-reports/{told['no']}")).json()
+    assert await world.listed("/v1/terminal-reports", vehicle="car-2") == []
+    (told,) = await world.listed("/v1/terminal-reports", kind="waybill", vehicle="car-1", organisation="unit")
+    whole = (await world.office.client.get(f"/v1/terminal-reports/{told['no']}")).json()
     assert whole == told | {"body": "00000003010203"}
-    (attributes,) = await site.listed("/v1/terminal-reports", kind="attributes")
+    (attributes,) = await world.listed("/v1/terminal-reports", kind="attributes")
     assert attributes["detail"]["manufacturer"]
-    cards = await site.listed("/v1/driver-cards")
+    cards = await world.listed("/v1/driver-cards")
     (read_one,) = [card for card in cards if card["read_result"] == 0]
     assert (read_one["action"], read_one["name"], read_one["certificate"], read_one["valid_until"]) == (
         "in", "张三", "3206000001", "2030-01-01",
@@ -152,15 +152,15 @@ async def test_every_kind_comes_to_the_office(site: Site, version: Version) -> N
     assert read_one["id_number"] == ("" if version is Version.V2013 else "320************011")
     assert read_one["device_time"] == "2026-03-02T02:11:12Z"
     # What a card says is not given away by its body.
-    assert (await site.office.client.get(f"/v1/terminal-reports/{read_one['no']}")).json()["body"] is None
+    assert (await world.office.client.get(f"/v1/terminal-reports/{read_one['no']}")).json()["body"] is None
     assert {card["action"] for card in cards} == {"in", "out"}
     # Each reading is noted.
-    noted = await site.pool.fetch("SELECT DISTINCT subject_kind FROM audit WHERE action = 'read'")
+    noted = await world.pool.fetch("SELECT DISTINCT subject_kind FROM audit WHERE action = 'read'")
     assert {row["subject_kind"] for row in noted} == {"terminal-reports", "driver-cards"}
 
 
-async def test_a_picture_is_kept_once_with_its_vehicle_and_place_and_given_safely(site: Site) -> None:
-    terminal = await online(site)
+async def test_a_picture_is_kept_once_with_its_vehicle_and_place_and_given_safely(world: Site) -> None:
+    terminal = await online(world)
     for _ in range(2):  # again, because the reply was lost
         terminal.send(0x0801, picture())
         await file_came(terminal)
@@ -171,17 +171,17 @@ async def test_a_picture_is_kept_once_with_its_vehicle_and_place_and_given_safel
     terminal.send(0x0801, picture(PICTURE, 125))
     await file_came(terminal, 125)
     before = settled()
-    await site.kept()
+    await world.kept()
     assert settled()["duplicate"] - before["duplicate"] == 1
-    same, odd, first = await site.listed("/v1/media")
-    assert site.stored_files() == sorted({first["sha256"], odd["sha256"]})
+    same, odd, first = await world.listed("/v1/media")
+    assert world.stored_files() == sorted({first["sha256"], odd["sha256"]})
     assert first["sha256"] == same["sha256"] == hashlib.sha256(PICTURE).hexdigest()
     assert (first["vehicle"], first["place"], first["state"]) == (
         "car-1", {"lat": 31.98, "lon": 120.89}, "stored",
     )  # fmt: skip
     assert (first["content_type"], first["as_claimed"]) == ("image/jpeg", True)
     assert (odd["content_type"], odd["as_claimed"]) == ("application/octet-stream", False)
-    client = site.office.client
+    client = world.office.client
     answer = await client.get(f"/v1/media/{first['no']}/content")
     assert answer.content == PICTURE
     assert answer.headers["content-type"] == "image/jpeg"
@@ -192,44 +192,44 @@ async def test_a_picture_is_kept_once_with_its_vehicle_and_place_and_given_safel
         assert headers["content-security-policy"] == "sandbox; default-src 'none'"
         assert "html" not in headers["content-type"]
     assert (await client.get("/v1/media/999999/content")).status_code == 404
-    noted = await site.pool.fetchval(
+    noted = await world.pool.fetchval(
         "SELECT count(*) FROM audit WHERE subject_kind = 'media' AND subject_id = $1 AND vehicle = 'car-1'",
         str(first["no"]),
     )
     assert noted == 2
-    usage = await site.pool.fetch("SELECT bytes, files FROM terminal_media_usage ORDER BY terminal_no")
+    usage = await world.pool.fetch("SELECT bytes, files FROM terminal_media_usage ORDER BY terminal_no")
     assert [tuple(row) for row in usage] == [(2 * len(PICTURE) + len(html), 3)] * 2
     # Retention: the rows stay and say so, then they go too; the file goes with the last row that has it.
-    keeper = site.keeper(media_retention_days=1)
+    keeper = world.keeper(media_retention_days=1)
     await keeper.turn()
-    await site.pool.execute(
+    await world.pool.execute(
         "UPDATE terminal_reports SET received_at = now() - interval '2 days' WHERE no <> $1", same["no"]
     )
     await keeper._upkeep()
-    assert site.stored_files() == [first["sha256"]]
-    assert [item["state"] for item in await site.listed("/v1/media")] == ["stored", "expired", "expired"]
+    assert world.stored_files() == [first["sha256"]]
+    assert [item["state"] for item in await world.listed("/v1/media")] == ["stored", "expired", "expired"]
     assert (await client.get(f"/v1/media/{first['no']}/content")).status_code == 410
-    await site.pool.execute("UPDATE terminal_reports SET received_at = now() - interval '500 days'")
+    await world.pool.execute("UPDATE terminal_reports SET received_at = now() - interval '500 days'")
     await keeper._upkeep()
     await keeper._upkeep()
-    assert (site.stored_files(), await site.rows()) == ([], [])
-    assert await site.pool.fetchval("SELECT max(bytes) + max(files) FROM terminal_media_usage") == 0
+    assert (world.stored_files(), await world.rows()) == ([], [])
+    assert await world.pool.fetchval("SELECT max(bytes) + max(files) FROM terminal_media_usage") == 0
     await keeper._reader.close()
 
 
-async def test_packages_out_of_order_and_twice(site: Site) -> None:
-    terminal = await online(site)
+async def test_packages_out_of_order_and_twice(world: Site) -> None:
+    terminal = await online(world)
     parts = build_messages(0x0801, picture(), phone(1), 65_533, version=Version.V2013, max_body=700)
     for part in [*reversed(parts[3:]), parts[0], parts[0], parts[4], parts[2], parts[1]]:
         terminal.writer.write(encode_frame(part))
     await file_came(terminal)
-    await site.kept()
-    (one,) = await site.listed("/v1/media")
+    await world.kept()
+    (one,) = await world.listed("/v1/media")
     assert one["sha256"] == hashlib.sha256(PICTURE).hexdigest()
 
 
-async def test_no_room_is_told_and_stops_nothing(site: Site) -> None:
-    first, second = await online(site, 1), await online(site, 2)
+async def test_no_room_is_told_and_stops_nothing(world: Site) -> None:
+    first, second = await online(world, 1), await online(world, 2)
     for k in range(3):
         for terminal in (first, second):
             terminal.send(0x0801, picture(PICTURE * 150 + bytes([k]), k))
@@ -237,22 +237,22 @@ async def test_no_room_is_told_and_stops_nothing(site: Site) -> None:
     assert await first.ask(0x0301, b"\2") == 0
     before = settled()
     # There is room for one file of 768 KB, of one terminal and of all.
-    await site.kept(media_quota_mb=1, media_terminal_quota_mb=1)
+    await world.kept(media_quota_mb=1, media_terminal_quota_mb=1)
     assert {k: v - before[k] for k, v in settled().items() if v != before[k]} == {
         "stored": 2, "stored_without_file": 5,
     }  # fmt: skip
-    found = await site.listed("/v1/media")
+    found = await world.listed("/v1/media")
     assert [item["state"] for item in reversed(found)] == [
         "stored", "refused_full", "refused_terminal_full", "refused_full", "refused_terminal_full", "refused_full",
     ]  # fmt: skip
-    assert len(site.stored_files()) == 1
-    refused = await site.office.client.get(f"/v1/media/{found[0]['no']}/content")
+    assert len(world.stored_files()) == 1
+    refused = await world.office.client.get(f"/v1/media/{found[0]['no']}/content")
     assert (refused.status_code, refused.json()["state"]) == (410, "refused_full")
 
 
-async def test_nothing_is_replied_to_before_it_is_in_the_log(site: Site) -> None:
-    terminal = await online(site)
-    blocker = sqlite3.connect(site.gateway.path, isolation_level=None)
+async def test_nothing_is_replied_to_before_it_is_in_the_log(world: Site) -> None:
+    terminal = await online(world)
+    blocker = sqlite3.connect(world.gateway.path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     serial = terminal.send(0x0702, CARD_IN)
     terminal.send(0x0801, picture(b"\xff\xd8\xff" + bytes(500)))
@@ -263,7 +263,7 @@ async def test_nothing_is_replied_to_before_it_is_in_the_log(site: Site) -> None
     blocker.close()
     assert await terminal.result_of(serial, 0x0702) == 0
     await file_came(terminal)
-    assert len(await site.gateway._read(REPORTS)) >= 1
+    assert len(await world.gateway._read(REPORTS)) >= 1
 
 
 _CHILD = """
@@ -304,12 +304,12 @@ async def _until_it_falls(terminal: Terminal) -> list[tuple[Header, bytes]]:
         return heard
 
 
-async def test_a_gateway_that_falls_between_the_log_and_the_reply(site: Site, db_url: str) -> None:
+async def test_a_gateway_that_falls_between_the_log_and_the_reply(world: Site, db_url: str) -> None:
     """kill -9 after the append: the terminal heard nothing and sends again, over another gateway. The message is there once."""
     bodies = {0x0801: picture(), 0x0301: b"\2"}
     for message, body in bodies.items():
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", _CHILD, db_url, str(site.gateway.path), stdout=asyncio.subprocess.PIPE,
+            sys.executable, "-c", _CHILD, db_url, str(world.gateway.path), stdout=asyncio.subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(["src", "."])},
         )  # fmt: skip
         assert child.stdout is not None
@@ -322,7 +322,7 @@ async def test_a_gateway_that_falls_between_the_log_and_the_reply(site: Site, db
             for head, reply in heard
         )
         assert await child.wait() == -signal.SIGKILL
-        again = await online(site)
+        again = await online(world)
         again.serial = serial
         again.send(message, body)
         if message == 0x0801:
@@ -331,8 +331,8 @@ async def test_a_gateway_that_falls_between_the_log_and_the_reply(site: Site, db
             assert await again.result_of(serial, message) == 0
         await again.close()
     before = settled()
-    await site.kept()
-    assert sorted(row["message"] for row in await site.rows()) == sorted(bodies)
+    await world.kept()
+    assert sorted(row["message"] for row in await world.rows()) == sorted(bodies)
     assert settled()["duplicate"] - before["duplicate"] == len(bodies)
 
 
@@ -340,9 +340,9 @@ class FallError(BaseException):
     """The process falls here."""
 
 
-async def test_a_keeper_that_falls_anywhere_goes_on_once(site: Site) -> None:
+async def test_a_keeper_that_falls_anywhere_goes_on_once(world: Site) -> None:
     """At every step of its transaction, and after it; with a file of every try on the disk."""
-    terminal = await online(site)
+    terminal = await online(world)
     terminal.send(0x0801, picture())
     await file_came(terminal)
     for k in range(3):
@@ -359,7 +359,7 @@ async def test_a_keeper_that_falls_anywhere_goes_on_once(site: Site) -> None:
                 steps.append(step)
                 raise FallError
 
-        keeper = site.keeper(checkpoint)
+        keeper = world.keeper(checkpoint)
         try:
             await keeper.turn()
             await keeper.turn()
@@ -369,38 +369,38 @@ async def test_a_keeper_that_falls_anywhere_goes_on_once(site: Site) -> None:
         await keeper._reader.close()
         break
     assert {"row", "before_commit", "committed"} <= set(steps)
-    assert [row["kind"] for row in await site.rows()] == [
+    assert [row["kind"] for row in await world.rows()] == [
         "media",
         "driver_card",
         "driver_card",
         "driver_card",
     ]
-    usage = await site.pool.fetchval("SELECT files FROM terminal_media_usage WHERE terminal_no = 0")
-    assert (usage, len(site.stored_files())) == (1, 1)
+    usage = await world.pool.fetchval("SELECT files FROM terminal_media_usage WHERE terminal_no = 0")
+    assert (usage, len(world.stored_files())) == (1, 1)
 
 
-async def test_two_keepers_write_each_report_once(site: Site) -> None:
+async def test_two_keepers_write_each_report_once(world: Site) -> None:
     """One that was stalled while another took its partitions writes nothing more."""
-    terminal = await online(site)
-    old = site.keeper()
+    terminal = await online(world)
+    old = world.keeper()
     await old.turn()
-    new = site.keeper()
+    new = world.keeper()
     await new.turn()
     assert await terminal.ask(0x0301, b"\2") == 0
     with pytest.raises(Exception, match="another process"):
         await old.turn()
     assert await new.turn() == 1
-    assert len(await site.rows()) == 1
+    assert len(await world.rows()) == 1
     await old._reader.close()
     await new._reader.close()
 
 
-async def test_what_is_bad_is_set_aside_and_stops_nothing(site: Site, pool: asyncpg.Pool) -> None:
+async def test_what_is_bad_is_set_aside_and_stops_nothing(world: Site, pool: asyncpg.Pool) -> None:
     """Records of others, reports that cannot be read, and one on which the program fails."""
-    terminal = await online(site)
+    terminal = await online(world)
     assert await terminal.ask(0x0301, b"\1") == 0
     number = await pool.fetchval("SELECT no FROM terminals WHERE phone = $1", phone(1))
-    writer = EmbeddedLogWriter(site.gateway.path, 1)
+    writer = EmbeddedLogWriter(world.gateway.path, 1)
     now_us = 1_772_417_472_000_000
     odd = [
         Report(number, now_us, 0x0200, 2013, 1, b"no report"),
@@ -413,7 +413,7 @@ async def test_what_is_bad_is_set_aside_and_stops_nothing(site: Site, pool: asyn
     assert await terminal.ask(0x0301, b"\4") == 0
     before, aside = settled(), count("gongche_reports_records_aside_total")
     read_before = count("gongche_reports_read_total")
-    await site.kept()
+    await world.kept()
     now = {k: v - before[k] for k, v in settled().items()}
     assert now == {"stored": 2, "rejected": 2, "fault": 1, "duplicate": 0, "stored_without_file": 0}
     assert count("gongche_reports_read_total") - read_before == sum(now.values())
@@ -424,45 +424,45 @@ async def test_what_is_bad_is_set_aside_and_stops_nothing(site: Site, pool: asyn
     ]  # fmt: skip
 
 
-async def test_a_vehicle_that_is_bound_later_has_what_was_reported_before(site: Site) -> None:
+async def test_a_vehicle_that_is_bound_later_has_what_was_reported_before(world: Site) -> None:
     """The registry is late: what was bound to no vehicle, or to another, follows it."""
-    terminal = await online(site, 1)
-    await site.pool.execute("DELETE FROM terminal_bindings")
+    terminal = await online(world, 1)
+    await world.pool.execute("DELETE FROM terminal_bindings")
     assert await terminal.ask(0x0702, CARD_2011) == 0
-    keeper = site.keeper()
+    keeper = world.keeper()
     await keeper.turn()
     await keeper.turn()
-    assert [row["vehicle"] for row in await site.rows()] == [None]
-    assert await site.listed("/v1/driver-cards", vehicle="car-2") == []
-    await site.pool.execute(
+    assert [row["vehicle"] for row in await world.rows()] == [None]
+    assert await world.listed("/v1/driver-cards", vehicle="car-2") == []
+    await world.pool.execute(
         "INSERT INTO terminal_bindings (terminal_no, vehicle_no, valid_from) SELECT t.no, v.no, '2026-01-01' FROM terminals t, vehicles v"
         " WHERE t.phone = $1 AND v.id = 'car-2'",
         phone(1),
     )
     await keeper._rebind()
-    (card,) = await site.listed("/v1/driver-cards", vehicle="car-2")
+    (card,) = await world.listed("/v1/driver-cards", vehicle="car-2")
     assert (card["action"], card["name"], card["organisation"]) == ("told", "张三", "unit")
-    await site.pool.execute("DELETE FROM terminal_bindings")
+    await world.pool.execute("DELETE FROM terminal_bindings")
     await keeper._rebind()
-    assert [row["vehicle"] for row in await site.rows()] == [None]
+    assert [row["vehicle"] for row in await world.rows()] == [None]
     await keeper._reader.close()
 
 
-async def test_a_disk_that_cannot_be_written_is_waited_for(site: Site, tmp_path: Path) -> None:
-    terminal = await online(site)
+async def test_a_disk_that_cannot_be_written_is_waited_for(world: Site, tmp_path: Path) -> None:
+    terminal = await online(world)
     terminal.send(0x0801, picture())
     await file_came(terminal)
     (tmp_path / "file").write_text("no folder")
-    broken = site.keeper(media_dir=tmp_path / "file")
+    broken = world.keeper(media_dir=tmp_path / "file")
     stop = asyncio.Event()
     task = asyncio.create_task(broken.run(stop))
     await until(lambda: broken.trouble is not None, "it is told")
-    assert await site.rows() == []
+    assert await world.rows() == []
     (tmp_path / "file").unlink()
     await until(lambda: (tmp_path / "file").is_dir(), "it goes on")
 
     async def stored() -> bool:
-        return len(await site.rows()) == 1
+        return len(await world.rows()) == 1
 
     await until(stored, "the picture is stored")
     stop.set()
@@ -500,10 +500,10 @@ async def test_a_picture_that_was_asked_for(pool: asyncpg.Pool, db_url: str, tmp
         confirm(terminal, header)
         assert await terminal.ask(0x0107, attributes) == 0
         await it.comes_to(asked, "answered")
-        site = Site(it, gateway, Settings(database_url=db_url, data_dir=tmp_path / "data"))
-        await site.kept()
+        world = Site(it, gateway, Settings(database_url=db_url, data_dir=tmp_path / "data"))
+        await world.kept()
         # The card that was told twice at one time is one fact.
-        assert [row["kind"] for row in await site.rows()] == [
+        assert [row["kind"] for row in await world.rows()] == [
             "driver_card",
             "photo",
             "attributes",
