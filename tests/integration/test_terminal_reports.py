@@ -150,7 +150,7 @@ async def test_every_kind_comes_to_the_office(world: Site, version: Version) -> 
         "in", "张三", "3206000001", "2030-01-01",
     )  # fmt: skip
     assert read_one["id_number"] == ("" if version is Version.V2013 else "320************011")
-    assert read_one["device_time"] == "2026-03-02T02:11:12Z"
+    assert read_one["device_time"] == "2026-03-02T10:11:12+08:00"
     # What a card says is not given away by its body.
     assert (await world.office.client.get(f"/v1/terminal-reports/{read_one['no']}")).json()["body"] is None
     assert {card["action"] for card in cards} == {"in", "out"}
