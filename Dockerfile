@@ -28,7 +28,7 @@ ENV PATH=/opt/gongche/bin:$PATH \
 USER gongche
 WORKDIR /var/lib/gongche
 # Made here so that a new named volume belongs to the user.
-RUN mkdir data
+RUN mkdir data media
 VOLUME /var/lib/gongche/data
 EXPOSE 8808 8000
 STOPSIGNAL SIGTERM

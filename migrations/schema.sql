@@ -1124,6 +1124,15 @@ BEGIN
     SELECT COALESCE(array_agg(b.id), '{}') FROM below b);
 END $$;
 
+CREATE FUNCTION rebind_terminal_reports() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO terminal_report_rebinds (terminal_no) SELECT DISTINCT c.terminal_no FROM changed_rows c;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -2096,6 +2105,20 @@ CREATE TABLE disposition_codes (
     CONSTRAINT disposition_codes_en_check CHECK (((length(en) >= 1) AND (length(en) <= 200))),
     CONSTRAINT disposition_codes_zh_check CHECK (((length(zh) >= 1) AND (length(zh) <= 100)))
 );
+
+CREATE TABLE driver_card_events (
+    report bigint NOT NULL,
+    action text NOT NULL,
+    read_result smallint,
+    name text DEFAULT ''::text NOT NULL,
+    certificate text DEFAULT ''::text NOT NULL,
+    issuer text DEFAULT ''::text NOT NULL,
+    valid_until date,
+    id_number text DEFAULT ''::text NOT NULL,
+    CONSTRAINT driver_card_events_action_check CHECK ((action = ANY (ARRAY['in'::text, 'out'::text, 'told'::text, 'unknown'::text])))
+);
+
+COMMENT ON TABLE driver_card_events IS 'Driver cards put in and pulled out.';
 
 CREATE TABLE drivers (
     id text NOT NULL,
@@ -3217,6 +3240,33 @@ CREATE TABLE terminal_gateways (
 
 COMMENT ON TABLE terminal_gateways IS 'Gateway processes; one that is late (alive_until) is gone.';
 
+CREATE TABLE terminal_media (
+    report bigint NOT NULL,
+    terminal_no integer NOT NULL,
+    media_id bigint NOT NULL,
+    media_type smallint NOT NULL,
+    format smallint NOT NULL,
+    event smallint NOT NULL,
+    channel smallint NOT NULL,
+    content_type text NOT NULL,
+    as_claimed boolean NOT NULL,
+    bytes bigint NOT NULL,
+    sha256 bytea NOT NULL,
+    state text NOT NULL,
+    CONSTRAINT terminal_media_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT terminal_media_state_check CHECK ((state = ANY (ARRAY['stored'::text, 'refused_full'::text, 'refused_terminal_full'::text, 'expired'::text])))
+);
+
+COMMENT ON TABLE terminal_media IS 'Pictures, sounds and films of terminals; refused_full and refused_terminal_full: there was no room, the file is not there.';
+
+CREATE TABLE terminal_media_usage (
+    terminal_no integer NOT NULL,
+    bytes bigint NOT NULL,
+    files bigint NOT NULL,
+    CONSTRAINT terminal_media_usage_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT terminal_media_usage_files_check CHECK ((files >= 0))
+);
+
 CREATE TABLE terminal_notices (
     no bigint NOT NULL,
     terminal_no integer NOT NULL,
@@ -3247,6 +3297,89 @@ CREATE TABLE terminal_presence (
 WITH (fillfactor='70');
 
 COMMENT ON TABLE terminal_presence IS 'Which gateway holds which terminal now.';
+
+CREATE TABLE terminal_report_offsets (
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    next_offset bigint NOT NULL,
+    claim text DEFAULT ''::text NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE terminal_report_rebinds (
+    no bigint NOT NULL,
+    terminal_no integer NOT NULL
+);
+
+ALTER TABLE terminal_report_rebinds ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME terminal_report_rebinds_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE terminal_reports (
+    no bigint NOT NULL,
+    terminal_no integer NOT NULL,
+    vehicle text,
+    organisation text,
+    kind text NOT NULL,
+    message integer NOT NULL,
+    edition smallint NOT NULL,
+    serial integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    device_time timestamp with time zone,
+    received_at timestamp with time zone NOT NULL,
+    lat_e6 integer,
+    lon_e6 integer,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    body bytea,
+    body_bytes integer NOT NULL,
+    fingerprint bytea NOT NULL,
+    CONSTRAINT terminal_reports_check CHECK (((lat_e6 IS NULL) = (lon_e6 IS NULL))),
+    CONSTRAINT terminal_reports_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
+);
+
+COMMENT ON TABLE terminal_reports IS 'Messages of terminals that are no positions, each once.';
+
+CREATE TABLE terminal_reports_aside (
+    no bigint NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    "offset" bigint NOT NULL,
+    number integer NOT NULL,
+    terminal_no integer,
+    message integer,
+    why text NOT NULL,
+    error text NOT NULL,
+    body bytea NOT NULL,
+    body_bytes integer NOT NULL,
+    received_at timestamp with time zone,
+    set_aside_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT terminal_reports_aside_why_check CHECK ((why = ANY (ARRAY['rejected'::text, 'fault'::text, 'record'::text])))
+);
+
+COMMENT ON TABLE terminal_reports_aside IS 'Reports that could not be stored, and why.';
+
+ALTER TABLE terminal_reports_aside ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME terminal_reports_aside_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE terminal_reports ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME terminal_reports_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE terminals (
     no integer NOT NULL,
@@ -3687,6 +3820,9 @@ ALTER TABLE ONLY dispatch_orders
 ALTER TABLE ONLY disposition_codes
     ADD CONSTRAINT disposition_codes_pkey PRIMARY KEY (code);
 
+ALTER TABLE ONLY driver_card_events
+    ADD CONSTRAINT driver_card_events_pkey PRIMARY KEY (report);
+
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_pkey PRIMARY KEY (id);
 
@@ -3936,6 +4072,12 @@ ALTER TABLE ONLY terminal_gateways
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_in_one_vehicle EXCLUDE USING gist (int8range((terminal_no)::bigint, (terminal_no)::bigint, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
 
+ALTER TABLE ONLY terminal_media
+    ADD CONSTRAINT terminal_media_pkey PRIMARY KEY (report);
+
+ALTER TABLE ONLY terminal_media_usage
+    ADD CONSTRAINT terminal_media_usage_pkey PRIMARY KEY (terminal_no);
+
 ALTER TABLE ONLY terminal_notices
     ADD CONSTRAINT terminal_notices_pkey PRIMARY KEY (no);
 
@@ -3944,6 +4086,21 @@ ALTER TABLE ONLY terminal_notices
 
 ALTER TABLE ONLY terminal_presence
     ADD CONSTRAINT terminal_presence_pkey PRIMARY KEY (terminal_no);
+
+ALTER TABLE ONLY terminal_report_offsets
+    ADD CONSTRAINT terminal_report_offsets_pkey PRIMARY KEY (topic, partition);
+
+ALTER TABLE ONLY terminal_report_rebinds
+    ADD CONSTRAINT terminal_report_rebinds_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY terminal_reports_aside
+    ADD CONSTRAINT terminal_reports_aside_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY terminal_reports_aside
+    ADD CONSTRAINT terminal_reports_aside_topic_partition_offset_number_key UNIQUE (topic, partition, "offset", number);
+
+ALTER TABLE ONLY terminal_reports
+    ADD CONSTRAINT terminal_reports_pkey PRIMARY KEY (no);
 
 ALTER TABLE ONLY terminals
     ADD CONSTRAINT terminals_phone_key UNIQUE (phone);
@@ -4315,9 +4472,23 @@ CREATE INDEX terminal_commands_under_way ON terminal_commands USING btree (gatew
 
 CREATE INDEX terminal_commands_vehicle ON terminal_commands USING btree (vehicle, no DESC);
 
+CREATE INDEX terminal_media_stored ON terminal_media USING btree (sha256) WHERE (state = 'stored'::text);
+
 CREATE INDEX terminal_notices_open ON terminal_notices USING btree (kind, terminal_no) WHERE (settled_at IS NULL);
 
 CREATE INDEX terminal_presence_gateway ON terminal_presence USING btree (gateway);
+
+CREATE INDEX terminal_reports_age ON terminal_reports USING btree (received_at);
+
+CREATE INDEX terminal_reports_aside_age ON terminal_reports_aside USING btree (set_aside_at);
+
+CREATE INDEX terminal_reports_kind ON terminal_reports USING btree (kind, no DESC);
+
+CREATE INDEX terminal_reports_known ON terminal_reports USING btree (terminal_no, fingerprint);
+
+CREATE INDEX terminal_reports_organisation ON terminal_reports USING btree (organisation, kind, no DESC);
+
+CREATE INDEX terminal_reports_vehicle ON terminal_reports USING btree (vehicle, kind, no DESC);
 
 CREATE INDEX terminals_updated ON terminals USING btree (updated_at);
 
@@ -4817,6 +4988,12 @@ CREATE CONSTRAINT TRIGGER number_change_commit AFTER INSERT ON change_commits DE
 
 CREATE TRIGGER quarantine_ended_stay BEFORE DELETE OR UPDATE ON quarantine_ended FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
+CREATE TRIGGER rebind_reports_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION rebind_terminal_reports();
+
+CREATE TRIGGER rebind_reports_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION rebind_terminal_reports();
+
+CREATE TRIGGER rebind_reports_update AFTER UPDATE ON terminal_bindings REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION rebind_terminal_reports();
+
 CREATE TRIGGER seal_blocks_stay BEFORE DELETE OR UPDATE ON seal_blocks FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
 CREATE TRIGGER seal_keys_stay BEFORE DELETE OR UPDATE ON seal_keys FOR EACH ROW EXECUTE FUNCTION seal_refuses();
@@ -4952,6 +5129,9 @@ ALTER TABLE ONLY dispatch_orders
 ALTER TABLE ONLY dispatch_orders
     ADD CONSTRAINT dispatch_orders_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
 
+ALTER TABLE ONLY driver_card_events
+    ADD CONSTRAINT driver_card_events_report_fkey FOREIGN KEY (report) REFERENCES terminal_reports(no) ON DELETE CASCADE;
+
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
@@ -5077,6 +5257,9 @@ ALTER TABLE ONLY terminal_command_events
 
 ALTER TABLE ONLY terminal_commands
     ADD CONSTRAINT terminal_commands_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
+
+ALTER TABLE ONLY terminal_media
+    ADD CONSTRAINT terminal_media_report_fkey FOREIGN KEY (report) REFERENCES terminal_reports(no) ON DELETE CASCADE;
 
 ALTER TABLE ONLY terminal_notices
     ADD CONSTRAINT terminal_notices_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
@@ -5220,6 +5403,8 @@ CREATE POLICY cleared ON dispatch_orders TO gongche_cleared USING (true) WITH CH
 
 CREATE POLICY cleared ON disposition_codes TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON driver_card_events TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON drivers TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON evaluations TO gongche_cleared USING (true) WITH CHECK (true);
@@ -5290,7 +5475,11 @@ CREATE POLICY cleared ON terminal_command_events TO gongche_cleared USING (true)
 
 CREATE POLICY cleared ON terminal_commands TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON terminal_media TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON terminal_notices TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminal_reports TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON terminals TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -5325,6 +5514,8 @@ ALTER TABLE complaints ENABLE ROW LEVEL SECURITY;
 ALTER TABLE dispatch_orders ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE disposition_codes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE driver_card_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE drivers ENABLE ROW LEVEL SECURITY;
 
@@ -5385,6 +5576,8 @@ CREATE POLICY everywhere ON complaints TO gongche_everywhere USING (true) WITH C
 CREATE POLICY everywhere ON dispatch_orders TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON disposition_codes TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_card_events TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON drivers TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -5456,7 +5649,11 @@ CREATE POLICY everywhere ON terminal_command_events TO gongche_everywhere USING 
 
 CREATE POLICY everywhere ON terminal_commands TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON terminal_media TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON terminal_notices TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON terminal_reports TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON terminals TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -5628,6 +5825,10 @@ CREATE POLICY reach ON dispatch_orders FOR SELECT TO gongche_app USING ((organis
 
 CREATE POLICY reach ON disposition_codes FOR SELECT TO gongche_app USING (true);
 
+CREATE POLICY reach ON driver_card_events FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminal_reports r
+  WHERE (r.no = driver_card_events.report))));
+
 CREATE POLICY reach ON drivers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON evaluations FOR SELECT TO gongche_app USING (((EXISTS ( SELECT
@@ -5750,11 +5951,17 @@ CREATE POLICY reach ON terminal_command_events TO gongche_app USING ((EXISTS ( S
 
 CREATE POLICY reach ON terminal_commands TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
+CREATE POLICY reach ON terminal_media FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminal_reports r
+  WHERE (r.no = terminal_media.report))));
+
 CREATE POLICY reach ON terminal_notices TO gongche_app USING ((EXISTS ( SELECT
    FROM terminals t
   WHERE (t.no = terminal_notices.terminal_no)))) WITH CHECK ((EXISTS ( SELECT
    FROM terminals t
   WHERE (t.no = terminal_notices.terminal_no))));
+
+CREATE POLICY reach ON terminal_reports FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON terminals FOR SELECT TO gongche_app USING (((EXISTS ( SELECT
    FROM terminal_bindings b
@@ -5832,6 +6039,8 @@ CREATE POLICY reach_delete ON dispatch_orders FOR DELETE TO gongche_app USING ((
 
 CREATE POLICY reach_delete ON disposition_codes FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON driver_card_events FOR DELETE TO gongche_app USING (false);
+
 CREATE POLICY reach_delete ON evaluations FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON evidence_of_alerts FOR DELETE TO gongche_app USING (false);
@@ -5876,6 +6085,10 @@ CREATE POLICY reach_delete ON terminal_bindings FOR DELETE TO gongche_app USING 
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
 
+CREATE POLICY reach_delete ON terminal_media FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON terminal_reports FOR DELETE TO gongche_app USING (false);
+
 CREATE POLICY reach_delete ON vehicle_plates FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON vehicle_states FOR DELETE TO gongche_app USING (false);
@@ -5907,6 +6120,8 @@ CREATE POLICY reach_insert ON dispatch_orders FOR INSERT TO gongche_app WITH CHE
   WHERE (v.id = dispatch_orders.vehicle)))));
 
 CREATE POLICY reach_insert ON disposition_codes FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON driver_card_events FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON evaluations FOR INSERT TO gongche_app WITH CHECK (false);
 
@@ -5952,6 +6167,10 @@ CREATE POLICY reach_insert ON terminal_bindings FOR INSERT TO gongche_app WITH C
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
 
+CREATE POLICY reach_insert ON terminal_media FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON terminal_reports FOR INSERT TO gongche_app WITH CHECK (false);
+
 CREATE POLICY reach_insert ON terminals FOR INSERT TO gongche_app WITH CHECK ((home = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_insert ON vehicle_plates FOR INSERT TO gongche_app WITH CHECK (false);
@@ -5985,6 +6204,8 @@ CREATE POLICY reach_update ON calendar_days FOR UPDATE TO gongche_app USING (fal
 CREATE POLICY reach_update ON dispatch_orders FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON disposition_codes FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON driver_card_events FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON evaluations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
@@ -6027,6 +6248,10 @@ CREATE POLICY reach_update ON terminal_bindings FOR UPDATE TO gongche_app USING 
   WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no))) WITH CHECK (((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
+
+CREATE POLICY reach_update ON terminal_media FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON terminal_reports FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON terminals FOR UPDATE TO gongche_app USING ((home = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((home = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -6079,6 +6304,12 @@ CREATE POLICY secret ON clock_doubts AS RESTRICTIVE TO gongche_app USING ((termi
 CREATE POLICY secret ON complaints AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON dispatch_orders AS RESTRICTIVE TO gongche_app USING (((vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(COALESCE(part_of, id), ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK (((vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(COALESCE(part_of, id), ( SELECT hidden_ids() AS hidden_ids))))));
+
+CREATE POLICY secret ON driver_card_events AS RESTRICTIVE TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminal_reports r
+  WHERE (r.no = driver_card_events.report)))) WITH CHECK ((EXISTS ( SELECT
+   FROM terminal_reports r
+  WHERE (r.no = driver_card_events.report))));
 
 CREATE POLICY secret ON evaluations AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, subject, measures, reason_named, reason) !~ ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, subject, measures, reason_named, reason) !~ ( SELECT hidden_pattern() AS hidden_pattern)))));
 
@@ -6152,7 +6383,23 @@ CREATE POLICY secret ON terminal_bindings AS RESTRICTIVE TO gongche_app USING ((
 
 CREATE POLICY secret ON terminal_commands AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
+CREATE POLICY secret ON terminal_media AS RESTRICTIVE TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminal_reports r
+  WHERE (r.no = terminal_media.report)))) WITH CHECK ((EXISTS ( SELECT
+   FROM terminal_reports r
+  WHERE (r.no = terminal_media.report))));
+
 CREATE POLICY secret ON terminal_notices AS RESTRICTIVE TO gongche_app USING ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))) WITH CHECK ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])));
+
+CREATE POLICY secret ON terminal_reports AS RESTRICTIVE TO gongche_app USING (
+CASE
+    WHEN (vehicle IS NULL) THEN (terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))
+    ELSE (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))
+END) WITH CHECK (
+CASE
+    WHEN (vehicle IS NULL) THEN (terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))
+    ELSE (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))
+END);
 
 CREATE POLICY secret ON terminals AS RESTRICTIVE TO gongche_app USING ((((no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
    FROM terminal_bindings b
@@ -6182,7 +6429,11 @@ ALTER TABLE terminal_command_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE terminal_commands ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE terminal_media ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE terminal_notices ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE terminal_reports ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE terminals ENABLE ROW LEVEL SECURITY;
 

@@ -42,6 +42,7 @@ from api.operations.endpoints import router as operations
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import router as registry
 from api.registry.secrecy import router as secrecy
+from api.reports.endpoints import router as terminal_reports
 from api.routes import add_routes
 from api.statistics.alerts import router as alert_statistics
 from api.statistics.cockpit import router as cockpit
@@ -91,6 +92,7 @@ _ROUTERS: Final = (
     desk,
     *assessment,
     tracks,
+    terminal_reports,
     live_map,
     base_map,
     positions,

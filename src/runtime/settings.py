@@ -135,6 +135,24 @@ class Settings(BaseSettings):
         20, gt=0, description="at most so long to confirm what was read after SIGTERM"
     )
 
+    report_max_kb: int = Field(
+        2048,
+        ge=64,
+        le=6144,
+        description="a picture, a sound, or another message of a terminal in packages that is larger is refused and not held (gateways)",
+    )
+    media_dir: Path | None = Field(
+        None,
+        description="folder of the pictures, sounds and films of terminals; workers and APIs need the same; unset = media in data_dir",
+    )
+    media_quota_mb: int = Field(
+        20_480, ge=1, description="pictures, sounds and films of all terminals together; more is refused"
+    )
+    media_terminal_quota_mb: int = Field(512, ge=1, description="the same of one terminal")
+    media_retention_days: int = Field(
+        90, ge=1, le=3_650, description="pictures, sounds and films of terminals are kept so long"
+    )
+
     command_reply_s: float = Field(
         10,
         gt=0,

@@ -30,7 +30,7 @@ from telemetry.log.sqlite import EmbeddedLogWriter
 from telemetry.positions import PositionBatch
 from tests.databases import copied
 from tests.identity_key import identity_key
-from tests.integration import scope_backtests, scope_commands, scope_exchange, scope_messages
+from tests.integration import scope_backtests, scope_commands, scope_exchange, scope_messages, scope_reports
 from tests.integration.scope_assessment import fill as fill_assessment
 from tests.integration.scope_supervision import fill
 from tests.unit.test_documents import text_of
@@ -262,6 +262,7 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
     await scope_messages.fill(pool, unit)
     await scope_backtests.fill(pool, unit)
     await scope_commands.fill(pool, unit)
+    await scope_reports.fill(pool, unit)
     return alerts[0].id
 
 

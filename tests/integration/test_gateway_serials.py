@@ -14,7 +14,7 @@ from tests.integration.terminal_client import Terminal, position
 from tests.integration.test_gateway import both_versions, running
 
 HEARTBEAT, TIME_QUERY, REGISTER, AUTHENTICATE = 0x0002, 0x0004, 0x0100, 0x0102
-POSITION, BATCH, MEDIA = 0x0200, 0x0704, 0x0801
+POSITION, BATCH, CAN = 0x0200, 0x0704, 0x0705
 
 
 async def received(terminal: Terminal, count: int) -> list[Header]:
@@ -52,7 +52,7 @@ async def test_one_counter_for_everything(pool: asyncpg.Pool, tmp_path: Path, ve
         terminal.send(BATCH, b"\0\2\1" + (b"\0\x1c" + position(50)) * 2)
         terminal.send(POSITION, position(60))
         await received(terminal, 2)
-        assert await terminal.ask(MEDIA, b"") == 3  # not supported
+        assert await terminal.ask(CAN, b"") == 3  # not supported
         assert await terminal.ask(POSITION, b"") == 2  # no position
         await terminal.register()  # again, on the same connection
         ids = [0x8100, *[0x8001] * 5, 0x8004, *[0x8001] * 4, 0x8100]
@@ -66,7 +66,7 @@ async def test_the_order_is_that_of_sending(pool: asyncpg.Pool, tmp_path: Path) 
     async with running(pool, tmp_path / "log") as it:
         terminal = await Terminal.online(it.port, "13900000001")
         blocker = sqlite3.connect(tmp_path / "log", isolation_level=None)
-        blocker.execute("BEGIN IMMEDIATE")
+        blocker.execute("BEGIN IMCANTE")
         positions = [terminal.send(POSITION, position(k)) for k in range(5)]
         heartbeat = terminal.send(HEARTBEAT, b"")
         header, body = await terminal.receive()

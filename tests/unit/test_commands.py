@@ -19,6 +19,7 @@ from telemetry.jt808.scalar.header import Header, Version, parse_header
 from telemetry.jt808.scalar.messages import GeneralReply, decode_general_reply
 from telemetry.jt808.tables import codec
 from tests.integration.terminal_client import position
+from tests.jt808_messages import CASES
 
 TEXT = int(MessageId.TEXT)
 FIELDS: dict[str, dict[str, Any]] = {
@@ -28,6 +29,9 @@ FIELDS: dict[str, dict[str, Any]] = {
     "query_parameters": {"ids": ["0x0001", "0x0055"]},
     "query_attributes": {},
     "set_parameters": {"parameters": [{"id": "0x0029", "value": 15}]},
+    "photo": {"channel": 2},
+    "query_driver": {},
+    "recorder": {"data": "0x05"},
     "reset": {},
     "lock": {"locked": True},
     "cut": {"cut": True},
@@ -174,8 +178,28 @@ def test_the_answer_may_take_its_time_and_no_more() -> None:
 # --- as messages
 
 
+#: Kinds that reports answer.
+_BY_REPORTS = ("photo", "query_driver", "recorder")
+
+
 @pytest.mark.parametrize("version", Version)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", _BY_REPORTS)
+def test_a_report_that_answers_names_what_was_asked_and_nobody(kind: str, version: Version) -> None:
+    try:
+        message_id, body = encode(kind, FIELDS[kind], version, Encoding())
+    except ValueError:
+        assert (kind, version) == ("query_driver", Version.V2011)
+        return
+    assert isinstance(codec.decode(message_id, version, body), codec.Body)
+    for one in CASES:
+        if one.message == ANSWERS[kind] and version in one.editions:
+            assert command_bodies.serial_of(one.message, one.body, version) == one.fields.get("serial")
+            told = decode(one.message, one.body, version)
+            assert told.keys() in ({"result", "media_ids"}, {"status", "read"}, {"command", "bytes"})
+
+
+@pytest.mark.parametrize("version", Version)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in _BY_REPORTS])
 def test_every_kind_in_every_edition_is_a_message_that_a_terminal_answers(
     kind: str, version: Version
 ) -> None:

@@ -122,7 +122,7 @@ PLACES = [
     for suffix in {"", path.suffix}
 ]
 #: Topics of the log, named like modules.
-TOPICS = ("gongche.positions", "gongche.rejects")
+TOPICS = ("gongche.positions", "gongche.rejects", "gongche.reports")
 ROOMS = ("runtime", "telemetry", "registry", "rules", "office", "api", "simulation", "gongche")
 
 

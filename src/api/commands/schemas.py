@@ -19,7 +19,8 @@ Why = Annotated[
 Key = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]
 ParameterId = Annotated[str, StringConstraints(pattern=r"^0x[0-9A-F]{4,8}$")]
 KindName = Literal[
-    "text", "location", "tracking", "query_parameters", "query_attributes", "set_parameters", "reset", "lock", "cut"
+    "text", "location", "tracking", "query_parameters", "query_attributes", "set_parameters", "photo", "query_driver", "recorder", "reset",
+    "lock", "cut",
 ]  # fmt: skip
 
 
@@ -121,6 +122,27 @@ class SetParametersCommand(_Command):
         return value
 
 
+class PhotoCommand(_Command):
+    """Take a picture with the camera of `channel` and send it at once. It stands in `GET /v1/media`."""
+
+    kind: Literal["photo"]
+    channel: Annotated[int, Field(ge=1, le=127)] = 1
+
+
+class QueryDriverCommand(_Command):
+    """Whose card is in the terminal? (Not JT/T 808-2011.) It stands in `GET /v1/driver-cards`."""
+
+    kind: Literal["query_driver"]
+
+
+class RecorderCommand(_Command):
+    """Data of the driving recorder by their number in GB/T 19056, those without a time: 0x00 version, 0x01 driver, 0x02 clock, 0x03 mileage,
+    0x04 pulses, 0x05 vehicle, 0x06 signals, 0x07 number of the recorder. They stand in `GET /v1/terminal-reports?kind=recorder`, as they are."""
+
+    kind: Literal["recorder"]
+    data: Literal["0x00", "0x01", "0x02", "0x03", "0x04", "0x05", "0x06", "0x07"]
+
+
 class ResetCommand(_Command):
     """Restart the device. Needs a second person."""
 
@@ -143,7 +165,7 @@ class CutCommand(_Command):
 
 AnyCommand: TypeAlias = (
     TextCommand | LocationCommand | TrackingCommand | QueryParametersCommand | QueryAttributesCommand | SetParametersCommand
-    | ResetCommand | LockCommand | CutCommand
+    | PhotoCommand | QueryDriverCommand | RecorderCommand | ResetCommand | LockCommand | CutCommand
 )  # fmt: skip
 
 
@@ -206,6 +228,7 @@ BODIES = (CommandBody, CommandReason)
 #: Kind -> the model of its body.
 MODELS: dict[str, type[AnyCommand]] = {
     "text": TextCommand, "location": LocationCommand, "tracking": TrackingCommand, "query_parameters": QueryParametersCommand,
-    "query_attributes": QueryAttributesCommand, "set_parameters": SetParametersCommand, "reset": ResetCommand, "lock": LockCommand,
+    "query_attributes": QueryAttributesCommand, "set_parameters": SetParametersCommand, "photo": PhotoCommand,
+    "query_driver": QueryDriverCommand, "recorder": RecorderCommand, "reset": ResetCommand, "lock": LockCommand,
     "cut": CutCommand,
 }  # fmt: skip

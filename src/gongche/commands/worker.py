@@ -17,7 +17,8 @@ from runtime.postgres import create_pool
 from runtime.probes import serve_probes
 from runtime.settings import Settings
 from runtime.units import US_PER_DAY, from_us
-from telemetry.log import open_reader
+from telemetry.log import REPORTS, open_reader
+from telemetry.reports.keeper import ReportKeeper
 
 _logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     set_build_info("worker")
     pool = await create_pool(settings.database_url or "", max_size=4)
     worker: Worker | None = None
+    keeper: ReportKeeper | None = None
     try:
         await check_schema(pool)
 
@@ -51,13 +53,19 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 return "starting: the log does not answer yet"
             return await database_trouble(pool) or worker.trouble()
 
+        def remark() -> str | None:
+            said = (None if worker is None else worker.kept(), None if keeper is None else keeper.trouble)
+            return "; ".join(each for each in said if each) or None
+
         probes = await serve_probes(
             settings.worker_metrics_port, readiness, host=settings.metrics_host,
-            remark=lambda: None if worker is None else worker.kept(),
+            remark=remark,
         )  # fmt: skip
-        reader = open_reader(settings)
+        reader, reports = open_reader(settings), open_reader(settings, REPORTS)
+        keeping: asyncio.Task[None] | None = None
         try:
             await reader.start()
+            await reports.start()
             worker = Worker(
                 pool,
                 reader,
@@ -72,11 +80,19 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                     ),
                 },
             )
+            keeper = ReportKeeper(pool, reports, settings)
+            keeping = asyncio.create_task(keeper.run(stop), name="keeper of reports")
+            keeping.add_done_callback(lambda _: stop.set())  # it ends at the end, or by what no waiting mends
             _logger.info("ready", extra={"fields": {"metrics_port": probes.port}})
             link.ready(metrics_port=probes.port)
             await worker.run(stop)
+            await keeping
         finally:
+            if keeping is not None:
+                keeping.cancel()
+                await asyncio.gather(keeping, return_exceptions=True)
             await reader.close()
+            await reports.close()
             await probes.close()
     finally:
         pool.terminate()

@@ -53,6 +53,7 @@ GROWING: Final = (
     "alert_versions", "alert_feed", "dispatch_orders", "order_results", "order_track_times", "fuel_transactions", "violations",
     "navigation_routes", "rejected_records", "quarantine", "vehicle_day_states", "judge_due", "changes", "change_commits",
     "live_due", "recomputations", "audit", "audit_default", "cases", "case_events", "case_attachments", "messages",
+    "terminal_reports", "terminal_media",
 )  # fmt: skip
 
 

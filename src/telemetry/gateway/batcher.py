@@ -13,17 +13,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import orjson
 
 from runtime.errors import UnavailableError
 from telemetry.gateway import metrics
+from telemetry.jt808.ids import label
 from telemetry.log.base import HEADER_SCHEMA, REJECTS, LogWriter, Record, partitions_of
 from telemetry.log.base import POSITIONS as POSITIONS_TOPIC
 from telemetry.log.codec import HEADERS, MAX_RECORD_BYTES, table, write
 from telemetry.positions import PositionBatch
+from telemetry.reports.record import Report, records_of
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,8 @@ logger = logging.getLogger(__name__)
 _ROWS_PER_RECORD = 50_000
 #: Rows of one append. After an outage everything that waits would else be joined at once: as much memory again.
 _ROWS_PER_APPEND = 50_000
+#: Bytes of reports of one append, for the same reason.
+_REPORT_BYTES_PER_APPEND = 8 << 20
 #: Refused frames kept per append; the rest are counted only, so a flood of junk cannot fill the log.
 _REJECTS_PER_APPEND = 500
 _REJECT_HEADERS = {HEADER_SCHEMA: "gongche.rejects/1"}
@@ -40,6 +44,7 @@ _REJECT_HEADERS = {HEADER_SCHEMA: "gongche.rejects/1"}
 ROW_BYTES = 200
 ADD_BYTES = 8_000
 CLOSED_BYTES = 1_600
+_NO_ROWS: Final = PositionBatch.concat([])
 
 
 class Receipt(Protocol):
@@ -81,6 +86,7 @@ class Batcher:
         self._on_space = on_space
         self._batches: list[PositionBatch] = []
         self._receipts: list[Receipt] = []
+        self._reports: list[Report | None] = []  # beside each batch: what came with its receipt
         self._rejects: list[RejectNote] = []
         self._wake = asyncio.Event()
         self._stopping = False
@@ -104,11 +110,20 @@ class Batcher:
 
     def add(self, batch: PositionBatch, receipt: Receipt) -> None:
         """Positions whose replies wait in ``receipt``. ``batch`` may be empty (a reply alone)."""
+        self._add(batch, receipt, None)
+        metrics.POSITIONS.inc(len(batch))
+
+    def report(self, report: Report, receipt: Receipt) -> None:
+        """A message that is no position, whose reply waits in ``receipt``."""
+        self._add(_NO_ROWS, receipt, report)
+        metrics.REPORTS.labels(label(report.message)).inc()
+
+    def _add(self, batch: PositionBatch, receipt: Receipt, report: Report | None) -> None:
         self._batches.append(batch)
         self._receipts.append(receipt)
+        self._reports.append(report)
         self._added += 1
-        self.held_bytes += _cost(batch)
-        metrics.POSITIONS.inc(len(batch))
+        self.held_bytes += _cost(batch, report)
         self._wake.set()
 
     def retain(self, size: int) -> None:
@@ -151,18 +166,21 @@ class Batcher:
             count = self._next()
             batches, self._batches = self._batches[:count], self._batches[count:]
             receipts, self._receipts = self._receipts[:count], self._receipts[count:]
+            beside, self._reports = self._reports[:count], self._reports[count:]
             rejects, self._rejects = self._rejects, []
-            held = sum(map(_cost, batches))
+            held = sum(map(_cost, batches, beside))
+            reports = [one for one in beside if one is not None]
             batch = PositionBatch.concat(batches)
             batches.clear()  # their rows are in batch now
             self._appending_since = time.perf_counter()
             try:
-                await self._append(batch, rejects)
+                await self._append(batch, rejects, reports)
             except BaseException:
                 self._batches = [batch, *self._batches]  # given up by drain, which counts it
                 raise
             self._appending_since = None
             metrics.CONFIRMED.inc(len(batch))
+            metrics.REPORTS_CONFIRMED.inc(len(reports))
             metrics.APPEND_ROWS.observe(len(batch))
             for receipt in receipts:
                 receipt.release()
@@ -174,10 +192,12 @@ class Batcher:
 
     def _next(self) -> int:
         """How many of the batches that wait form the next append."""
-        rows = 0
-        for count, batch in enumerate(self._batches):
+        rows = size = 0
+        for count, (batch, report) in enumerate(zip(self._batches, self._reports, strict=True)):
             rows += len(batch)
-            if count and rows > _ROWS_PER_APPEND:
+            if report is not None:
+                size += report.cost
+            if count and (rows > _ROWS_PER_APPEND or size > _REPORT_BYTES_PER_APPEND):
                 return count
         return len(self._batches)
 
@@ -197,11 +217,15 @@ class Batcher:
             records += _split(number, rows.slice(start, end - start))
         return records
 
-    async def _append(self, batch: PositionBatch, rejects: Sequence[RejectNote]) -> None:
+    async def _append(
+        self, batch: PositionBatch, rejects: Sequence[RejectNote], reports: Sequence[Report]
+    ) -> None:
         pause = 0.05
         records, divided = self._records(batch), self._log.partitions
         refused = b"\n".join(note.line() for note in rejects)
         others = [Record(REJECTS, 0, refused, _REJECT_HEADERS)] if rejects else []
+        if reports:
+            others += records_of(reports)
         while True:
             if self._log.partitions != divided:  # the topic was made anew while we were cut off from it
                 records, divided = self._records(batch), self._log.partitions
@@ -220,8 +244,9 @@ class Batcher:
             return
 
 
-def _cost(batch: PositionBatch) -> int:
-    return ADD_BYTES + len(batch) * ROW_BYTES + int(batch.items_data.size)
+def _cost(batch: PositionBatch, report: Report | None) -> int:
+    cost = ADD_BYTES + len(batch) * ROW_BYTES + int(batch.items_data.size)
+    return cost if report is None else cost + report.cost
 
 
 def _split(partition: int, rows: Any) -> list[Record]:

@@ -18,6 +18,9 @@ ANSWERS: Final[dict[str, MessageId]] = {
     "query_parameters": MessageId.PARAMETERS_REPLY,
     "query_attributes": MessageId.ATTRIBUTES_REPLY,
     "lock": MessageId.VEHICLE_CONTROL_REPLY,
+    "photo": MessageId.SHOOT_REPLY,
+    "query_driver": MessageId.DRIVER_IDENTITY,
+    "recorder": MessageId.RECORDER_DATA,
 }
 #: Bits of the flag of a text: 2013 table 38; 2019 has two bits for what it is (2 urgent, 3 notice).
 _URGENT, _DISPLAY, _SPEAK = 1, 1 << 2, 1 << 3
@@ -25,6 +28,8 @@ _URGENT_2019, _NOTICE_2019 = 2, 3
 #: Kind of a text (2019): 1 = notice.
 _NOTICE: Final = 1
 _RESET: Final = 4
+#: 640 x 480 (0x8801).
+_RESOLUTION: Final = 2
 #: Bits of the status of a position.
 _POSITIONED, _LOCKED = 1 << 1, 1 << 12
 #: Parameters that are passwords of the radio network: what they are is shown to nobody.
@@ -81,6 +86,20 @@ def _cut(fields: Mapping[str, Any], _version: Version, encoding: Encoding) -> _M
     return MessageId.TERMINAL_CONTROL, {"command": encoding.cut_words[0 if fields["cut"] else 1]}
 
 
+def _photo(fields: Mapping[str, Any], _version: Version, _: Encoding) -> _Message:
+    """One picture, sent at once."""
+    return MessageId.SHOOT, {
+        "channel": fields["channel"], "command": 1, "interval": 0, "save": 0, "resolution": _RESOLUTION, "quality": 1, "brightness": 128,
+        "contrast": 64, "saturation": 64, "chroma": 128,
+    }  # fmt: skip
+
+
+def _recorder(fields: Mapping[str, Any], version: Version, _: Encoding) -> _Message:
+    """A question without a time: its data block is empty."""
+    asked = {"command": int(fields["data"], 16)}
+    return MessageId.RECORDER_QUERY, asked if version is Version.V2011 else asked | {"data": b""}
+
+
 _ENCODERS: Final[dict[str, Callable[[Mapping[str, Any], Version, Encoding], _Message]]] = {
     "text": _text,
     "location": lambda *_: (MessageId.LOCATION_QUERY, {}),
@@ -88,6 +107,9 @@ _ENCODERS: Final[dict[str, Callable[[Mapping[str, Any], Version, Encoding], _Mes
     "query_parameters": _query_parameters,
     "query_attributes": lambda *_: (MessageId.QUERY_ATTRIBUTES, {}),
     "set_parameters": _set_parameters,
+    "photo": _photo,
+    "query_driver": lambda *_: (MessageId.QUERY_DRIVER_IDENTITY, {}),
+    "recorder": _recorder,
     "reset": lambda *_: (MessageId.TERMINAL_CONTROL, {"command": _RESET}),
     "lock": _lock,
     "cut": _cut,
@@ -105,7 +127,9 @@ def encode(
 
 def serial_of(message_id: int, body: bytes, version: Version) -> int | None:
     """The serial number of the question that an answer names; None: it names none."""
-    if message_id == MessageId.ATTRIBUTES_REPLY:
+    if message_id in (MessageId.ATTRIBUTES_REPLY, MessageId.DRIVER_IDENTITY):
+        return None
+    if message_id == MessageId.RECORDER_DATA and version is Version.V2011:
         return None
     if message_id == MessageId.LOCATION_QUERY_REPLY:
         reply = decode_query_reply(body, version)
@@ -126,6 +150,16 @@ def decode(message_id: int, body: bytes, version: Version) -> dict[str, Any]:
             return {"parameters": [_parameter(row) for row in listed]}
         case MessageId.ATTRIBUTES_REPLY:
             return {name: _plain(value) for name, value in fields.items()}
+        case MessageId.DRIVER_IDENTITY:  # who it is stands in the list of cards, for who may read that
+            return {"status": _plain(fields.get("status")), "read": _plain(fields.get("read"))}
+        case MessageId.SHOOT_REPLY:
+            return {"result": _plain(fields.get("result")), "media_ids": _plain(fields.get("media_ids", []))}
+        case MessageId.RECORDER_DATA:
+            data = fields.get("data")
+            return {
+                "command": _plain(fields.get("command")),
+                "bytes": len(data) if isinstance(data, bytes) else 0,
+            }
         case MessageId.VEHICLE_CONTROL_REPLY:
             return {"locked": bool(_number(fields.get("status")) & _LOCKED)}
         case _:

@@ -9,6 +9,7 @@ from itertools import count
 import numpy as np
 
 from runtime.arrays import AnyInts, Bools, Floats
+from telemetry.jt808.reporting import UploadLimits
 from telemetry.jt808.session import Session
 
 _numbers = count()
@@ -23,14 +24,21 @@ class Connection:
     )  # fmt: skip
 
     def __init__(
-        self, sock: socket.socket, address: str, port: int, table: ConnectionTable, slot: int, now: float
+        self,
+        sock: socket.socket,
+        address: str,
+        port: int,
+        table: ConnectionTable,
+        slot: int,
+        now: float,
+        uploads: UploadLimits | None = None,
     ) -> None:
         self.sock = sock
         self.fd = sock.fileno()
         self.address = address
         self.peer = f"{address}:{port}"
         self.slot = slot
-        self.session = Session(now, partial(table.next_serial, slot))
+        self.session = Session(now, partial(table.next_serial, slot), uploads)
         self.rest = b""  # of a frame that is not complete yet
         self.unsent = b""  # replies the socket did not take
         self.opened = now

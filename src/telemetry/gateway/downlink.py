@@ -31,6 +31,7 @@ from telemetry.gateway import command_bodies, metrics
 from telemetry.gateway.command_bodies import Encoding
 from telemetry.gateway.command_steps import StepsToWrite
 from telemetry.gateway.connection import Connection
+from telemetry.jt808.ids import REPORT_IDS
 from telemetry.jt808.outstanding import Due, Outstanding, Patience, Waiting
 from telemetry.jt808.scalar.header import Header
 from telemetry.jt808.scalar.messages import GeneralReply
@@ -169,7 +170,8 @@ class Downlink:
             out.over(one)
             one = None
         if out is None or one is None:
-            metrics.COMMAND_ANSWERS_IGNORED.labels("unasked").inc()
+            if header.id not in REPORT_IDS:  # those come unasked as well
+                metrics.COMMAND_ANSWERS_IGNORED.labels("unasked").inc()
             return session.unasked(answered) if answered.answer else []
         if one.settling:  # it comes again because it was not replied to yet
             metrics.COMMAND_ANSWERS_IGNORED.labels("again").inc()
@@ -183,7 +185,7 @@ class Downlink:
                 self._act(connection, [Send(session.reply(each, Result.OK)) for each in answered.answer])
 
         self._note(one, CommandStep.ANSWERED, raw=answered.body[:MOST_RAW], detail=detail, then=stands)
-        return []
+        return session.also_kept(answered) if answered.answer else []
 
     def _note(
         self,

@@ -20,6 +20,9 @@ class Limits:
     #: Bytes of replies that may wait for a terminal that does not read; with more it is closed. (For all terminals together:
     #: a quarter of the memory budget.)
     max_unsent_bytes: int = 64 << 10
+    #: Of one message that comes in packages and is no position (a picture), and of all of them that are under way together.
+    upload_bytes: int = 2 << 20
+    uploads_bytes: int = 64 << 20
     #: Read from one connection in one loop turn.
     read_bytes: int = 16 << 10
 

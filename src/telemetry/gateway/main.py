@@ -43,6 +43,8 @@ def _limits(settings: Settings, connections: int) -> Limits:
         auth_timeout_s=settings.auth_timeout_s,
         frame_timeout_s=settings.frame_timeout_s,
         memory_budget_bytes=settings.memory_budget_mb << 20,
+        upload_bytes=settings.report_max_kb << 10,
+        uploads_bytes=(settings.memory_budget_mb << 20) // 4,
     )
 
 

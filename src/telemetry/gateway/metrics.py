@@ -44,6 +44,15 @@ ABSENT_ITEMS = Counter(
     "Additional items with all bits set, which means no data, by id (hex); stored as absent, what was sent is kept.",
     ["item"],
 )
+REPORTS = Counter(
+    "gongche_gateway_reports_total",
+    "Messages that are no positions, taken for the topic of reports, by message id (hex).",
+    ["message"],
+)
+REPORTS_CONFIRMED = Counter("gongche_gateway_reports_confirmed_total", "Reports that the log has confirmed.")
+UPLOADS_BYTES = Gauge(
+    "gongche_gateway_uploads_bytes", "Packages held of messages that are no positions and not whole yet."
+)
 POSITIONS = Counter("gongche_gateway_positions_total", "Positions decoded.")
 CONFIRMED = Counter("gongche_gateway_positions_confirmed_total", "Positions that the log has confirmed.")
 REPLIES = Counter(

@@ -24,6 +24,8 @@ from telemetry.gateway import metrics
 from telemetry.gateway.connection import Connection, ConnectionTable
 from telemetry.gateway.entrances.origins import Origins, plain
 from telemetry.gateway.limits import Admission, Limits
+from telemetry.jt808.reporting import UploadLimits
+from telemetry.jt808.scalar.reassembly import Budget
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ class Sockets:
         self._table = table
         self._on_close = on_close
         self._admission = Admission(limits)
+        self.uploads = UploadLimits(limits.upload_bytes, Budget(limits.uploads_bytes))
         self._epoll = select.epoll()
         self._listeners: dict[int, socket.socket] = {}
         #: Of listeners whose connections are not plain from their first byte: who makes them so.
@@ -302,7 +305,7 @@ class Sockets:
             metrics.CLOSED.labels("error").inc()
             sock.close()
             raise
-        connection = Connection(sock, address, port, self._table, self._table.take(now), now)
+        connection = Connection(sock, address, port, self._table, self._table.take(now), now, self.uploads)
         self.connections[connection.fd] = connection
         metrics.ACCEPTED.inc()
         metrics.CONNECTIONS.inc()

@@ -31,10 +31,11 @@ from telemetry.gateway.entrances.udp import UdpEntrance
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.registrar import Registrar
 from telemetry.gateway.sockets import Arrived, Sockets
-from telemetry.gateway.waiting_replies import ColumnReceipt, ScalarReceipt
+from telemetry.gateway.waiting_replies import ColumnReceipt, ReportReceipt, ScalarReceipt
 from telemetry.jt808 import ids
 from telemetry.jt808.columns import framing
 from telemetry.jt808.rejection import Reason, Rejection, without_code
+from telemetry.jt808.reporting import Reported
 from telemetry.jt808.scalar.framing import MAX_ESCAPED
 from telemetry.jt808.scalar.header import is_hex, parse_header
 from telemetry.jt808.scalar.replies import time_reply
@@ -52,6 +53,7 @@ from telemetry.jt808.session import (
     TellTime,
 )
 from telemetry.log.base import LogWriter
+from telemetry.reports.record import Report
 from telemetry.terminals.directory import TerminalDirectory
 
 logger = logging.getLogger(__name__)
@@ -385,6 +387,12 @@ class Gateway:
                         batch,
                         ScalarReceipt(self._sockets.send, now + self._unread_s, connection, action.answer),
                     )
+                case Reported():
+                    report = Report(
+                        connection.session.terminal_no, time.time_ns() // 1000, action.header.id, int(action.edition),
+                        action.header.serial, action.body,
+                    )  # fmt: skip
+                    self._batcher.report(report, ReportReceipt(self._sockets.send, connection, action))
                 case TellTime(header):
                     serial = connection.session.next_serial()
                     self._sockets.send(connection, time_reply(header, time.time_ns() // 1000, serial))
@@ -472,8 +480,9 @@ class Gateway:
 
     def _count_fragments(self, connection: Connection) -> None:
         """Packages that wait for the rest of their message count in the memory budget; none, however small, counts 0."""
-        held = 0 if connection.closed else connection.session.reassembler.bytes_held
+        held = 0 if connection.closed else connection.session.bytes_held
         self._rest_bytes += held - connection.fragment_bytes
+        metrics.UPLOADS_BYTES.set(self._sockets.uploads.budget.held)
         connection.fragment_bytes = held
 
     async def _sweep(self) -> None:

@@ -12,6 +12,7 @@ from runtime.arrays import AnyArray
 from telemetry.gateway import metrics
 from telemetry.gateway.connection import Connection, ConnectionTable
 from telemetry.jt808.columns.acknowledge import general_replies
+from telemetry.jt808.reporting import Reported
 from telemetry.jt808.scalar.header import Header
 from telemetry.jt808.scalar.replies import Result
 
@@ -42,6 +43,20 @@ class ColumnReceipt:
         self.send(self.connections, data, [*offsets[self.first[1:]].tolist(), len(data)])
         metrics.REPLIES.inc(count)
         metrics.REPLY_SECONDS.observe(asyncio.get_running_loop().time() - self.read_at)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReportReceipt:
+    """The replies to a message that is no position."""
+
+    send: Callable[[Connection, bytes | memoryview], None]
+    connection: Connection
+    reported: Reported
+
+    def release(self) -> None:
+        """Send the replies, if the connection is still there."""
+        if not self.connection.closed and (frames := self.connection.session.reported(self.reported)):
+            self.send(self.connection, frames)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

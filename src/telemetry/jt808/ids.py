@@ -112,6 +112,15 @@ class MessageId(IntEnum):
 POSITION_IDS: Final = frozenset(
     {MessageId.LOCATION, MessageId.LOCATION_BATCH, MessageId.LOCATION_QUERY_REPLY}
 )
+#: Ids of what terminals report that is no position: kept as it comes, in a topic of its own (``telemetry.reports``).
+REPORT_IDS: Final = frozenset(
+    {
+        MessageId.ATTRIBUTES_REPLY, MessageId.UPGRADE_RESULT, MessageId.EVENT_REPORT, MessageId.QUESTION_REPLY,
+        MessageId.INFORMATION_REQUEST, MessageId.AREAS_REPLY, MessageId.RECORDER_DATA, MessageId.WAYBILL, MessageId.DRIVER_IDENTITY,
+        MessageId.MEDIA_EVENT, MessageId.MEDIA_DATA, MessageId.MEDIA_SEARCH_REPLY, MessageId.SHOOT_REPLY, MessageId.PASSTHROUGH_UP,
+        MessageId.COMPRESSED, MessageId.TERMINAL_RSA_KEY,
+    }
+)  # fmt: skip
 #: Ids of what a terminal may send, by number.
 UP: Final = {int(each): each for each in MessageId if each.direction is Direction.UP}
 

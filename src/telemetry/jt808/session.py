@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from telemetry.jt808.ids import POSITION_IDS, MessageId
+from telemetry.jt808 import reporting
+from telemetry.jt808.ids import POSITION_IDS, REPORT_IDS, MessageId
 from telemetry.jt808.rejection import Reason, Rejection
+from telemetry.jt808.reporting import Allowance, Reported, UploadLimits
 from telemetry.jt808.scalar import messages, report
 from telemetry.jt808.scalar.header import Header, Version
 from telemetry.jt808.scalar.messages import Authentication, GeneralReply, Registration, RetransmitRequest
-from telemetry.jt808.scalar.reassembly import PART_BYTES, Pending, Reassembler
+from telemetry.jt808.scalar.reassembly import PART_BYTES, Complete, Pending, Reassembler
 from telemetry.jt808.scalar.replies import Result, general_reply, registration_reply, retransmit_request
 from telemetry.positions import Source
 
@@ -90,7 +92,7 @@ class Confirmed:
 @dataclass(frozen=True, slots=True)
 class Answered:
     """The terminal answers what it was asked: ``body`` is the message with the id of ``header``. Answer every header of ``answer``
-    with result 0 when it is durable; () = a position, which has its own reply."""
+    with result 0 when it is durable; () = a position or a report, which has its own reply."""
 
     header: Header
     body: bytes
@@ -123,7 +125,7 @@ class Close:
 
 #: What a terminal says about what the platform sent.
 OfCommand = Confirmed | Answered | PackagesWanted
-Action = Send | Register | Authenticate | TellTime | Positions | OfCommand | Rejected | Close
+Action = Send | Register | Authenticate | TellTime | Positions | Reported | OfCommand | Rejected | Close
 
 
 class Session:
@@ -136,13 +138,19 @@ class Session:
     here is to be sent at once, before any other.
     """
 
-    def __init__(self, now: float, next_serial: Callable[[], int]) -> None:
+    def __init__(
+        self, now: float, next_serial: Callable[[], int], uploads: UploadLimits | None = None
+    ) -> None:
         self.started = now
         self.phone: str | None = None
         self.version = Version.V2013
         self.terminal_no = 0
         self.authenticated = False
         self.reassembler = Reassembler()
+        self._limits = uploads or UploadLimits()
+        self._uploads: Reassembler | None = None  # of reports: made when the first one comes in packages
+        self._allowance: Allowance | None = None
+        self._now = now
         self.next_serial = next_serial
         self._attempts = 0  # authentications asked for since the last that succeeded
         self._undecided: Authenticate | None = None  # the newest authentication, until it is decided
@@ -188,6 +196,7 @@ class Session:
         exception.
         """
         unknown = not self.authenticated
+        self._now = now
         actions = self._on_message(header, body, now)
         if unknown and any(isinstance(action, Rejected) for action in actions):
             self._refused += 1
@@ -208,7 +217,7 @@ class Session:
             return self._refuse(header, body, Result.UNSUPPORTED, Reason.ENCRYPTED, detail)
         if header.fragmented:
             return self._fragment(header, body, now)
-        return self._whole(header, body, (header,))
+        return self._whole(header, body, (header,), now)
 
     def _admit(self, header: Header, body: bytes) -> list[Action] | None:
         if self.authenticated:
@@ -240,7 +249,7 @@ class Session:
             return [rejected]
         return [rejected, Send(self.reply(header, result))]
 
-    def _whole(self, header: Header, body: bytes, answer: tuple[Header, ...]) -> list[Action]:
+    def _whole(self, header: Header, body: bytes, answer: tuple[Header, ...], now: float) -> list[Action]:
         match header.id:
             case MessageId.LOCATION | MessageId.LOCATION_BATCH | MessageId.LOCATION_QUERY_REPLY:
                 return self._positions(header, body, answer)
@@ -277,7 +286,7 @@ class Session:
             case MessageId.LOGOUT:
                 superseded = self._supersede()
                 self._forget()
-                dropped: list[Action] = [Rejected(rejection) for rejection in self.reassembler.clear()]
+                dropped: list[Action] = [Rejected(rejection) for rejection in self.end()]
                 return [*superseded, *dropped, Send(self.reply(header, Result.OK))]
             case MessageId.TIME_QUERY:
                 return [TellTime(header)]
@@ -286,6 +295,8 @@ class Session:
                 if isinstance(request, Rejection):
                     return self._bad(header, request)
                 return [PackagesWanted(header, body, request)]
+            case _ if header.id in REPORT_IDS:
+                return self._report(header, body, answer, now)
             case _:
                 detail = f"message {header.id:#06x}"
                 return self._refuse(header, body, Result.UNSUPPORTED, Reason.UNSUPPORTED, detail)
@@ -306,10 +317,72 @@ class Session:
         return self._refuse(wanted.header, wanted.body, Result.FAILED, Reason.BAD_FRAGMENT, detail)
 
     def unasked(self, answered: Answered) -> list[Action]:
-        """Nobody asked for this answer: it is kept with what was refused, and replied to so that it does not come again."""
+        """Nobody asked for this answer: what a device is, is kept as any report is; another answer with what was refused, and replied to
+        so that it does not come again."""
+        if answered.header.id in REPORT_IDS:
+            return self._report(answered.header, answered.body, answered.answer, self._now)
         detail = f"answer {answered.header.id:#06x} to nothing that waits for it"
         rejected: list[Action] = [Rejected(Rejection(Reason.UNASKED, detail, answered.body))]
         return [*rejected, *(Send(self.reply(one, Result.OK)) for one in answered.answer)]
+
+    def also_kept(self, answered: Answered) -> list[Action]:
+        """An answer was asked for, and whoever asked replies to it: what a device is, is kept beside."""
+        if answered.header.id in REPORT_IDS:
+            return [Reported(answered.header, self.version, answered.body, ())]
+        return []
+
+    # --- reports ----------------------------------------------------------------------------------
+
+    def _report(self, header: Header, body: bytes, answer: tuple[Header, ...], now: float) -> list[Action]:
+        """A whole message that is no position. One that cannot be read, or is one too many, is refused."""
+        flaw = reporting.flaw_of(header.id, self.version, body)
+        result = Result.BAD_MESSAGE
+        if flaw is None and len(body) > self._limits.most_bytes:
+            detail = f"{header.id:#06x} of {len(body)} bytes, at most {self._limits.most_bytes}"
+            flaw, result = Rejection(Reason.REASSEMBLY_LIMIT, detail, body), Result.FAILED
+        elif flaw is None:
+            self._allowance = self._allowance or Allowance(at=now)
+            if not self._allowance.take(now):
+                flaw = Rejection(Reason.RATE, f"more than {reporting.BURST:.0f} reports at once", body)
+                result = Result.FAILED
+        if flaw is not None:
+            return [Rejected(flaw), *(Send(self.reply(one, result)) for one in answer)]
+        if header.id in reporting.ALSO_ANSWERS:  # to a command, perhaps; its own reply is that to the report
+            return [Reported(header, self.version, body, answer), Answered(header, body, ())]
+        if header.id != MessageId.MEDIA_DATA:
+            return [Reported(header, self.version, body, answer)]
+        if (part := reporting.numbered(self.version, body)) is None:
+            return [Reported(header, self.version, body, answer, reporting.media_id_of(body))]
+        # 2011: packages of a file are messages of their own.
+        taken = self._take_upload().add(header, part[1], now, part[0])
+        if isinstance(taken, Complete):
+            media_id = reporting.media_id_of(taken.body)
+            return [Reported(header, self.version, taken.body, taken.unanswered, media_id)]
+        return self._not_whole(taken, answer)
+
+    def reported(self, action: Reported) -> bytes:
+        """``action`` is durable: the frames that say so. A file is answered by 0x8800, in place of the reply to its last package."""
+        if not action.answer:
+            return b""
+        file = action.media_id
+        frames = [self.reply(one, Result.OK) for one in action.answer if file is None or one != action.header]
+        if file is not None:
+            serial = self.next_serial()
+            frames.append(reporting.media_reply(action.header, action.edition, file, (), serial))
+        return b"".join(frames)
+
+    def _take_upload(self) -> Reassembler:
+        if self._uploads is None:
+            self._uploads = self._limits.reassembler()
+        return self._uploads
+
+    def _not_whole(self, taken: Pending | Rejection, answer: tuple[Header, ...]) -> list[Action]:
+        if isinstance(taken, Rejection):
+            result = Result.FAILED if taken.reason is Reason.REASSEMBLY_LIMIT else Result.BAD_MESSAGE
+            return [Rejected(taken), *(Send(self.reply(one, result)) for one in answer)]
+        return [Send(self.reply(one, Result.OK)) for one in answer] if taken.answer else []
+
+    # ----------------------------------------------------------------------------------------------
 
     def _supersede(self) -> list[Action]:
         """An authentication that still waits is never decided: only the newest counts. No reply to it: the terminal
@@ -365,7 +438,7 @@ class Session:
 
     def _fragment(self, header: Header, body: bytes, now: float) -> list[Action]:
         if header.total == 1:  # a single package is a message like any other
-            return self._whole(header, body, (header,))
+            return self._whole(header, body, (header,), now)
         small = (
             header.id == MessageId.REGISTER
             and header.total <= MAX_REGISTER_PACKAGES
@@ -373,38 +446,48 @@ class Session:
             and self.reassembler.bytes_held <= MAX_REGISTER_PACKAGES * (MAX_REGISTER_PACKAGE + PART_BYTES)
         )
         answers = self.authenticated and header.id in _ANSWERS
-        if header.id not in POSITION_IDS and not answers and not small:  # nothing else is worth memory
+        reports = self.authenticated and header.id in REPORT_IDS
+        if header.id not in POSITION_IDS and not answers and not reports and not small:  # not worth memory
             detail = f"package {header.index} of {header.total} of {header.id:#06x}"
             return self._refuse(header, body, Result.UNSUPPORTED, Reason.UNSUPPORTED, detail)
-        taken = self.reassembler.add(header, body, now)
-        if isinstance(taken, Rejection):
-            result = Result.FAILED if taken.reason is Reason.REASSEMBLY_LIMIT else Result.BAD_MESSAGE
-            return [Rejected(taken), Send(self.reply(header, result))]
-        if isinstance(taken, Pending):
-            return [Send(self.reply(header, Result.OK))] if taken.answer else []
+        taken = (self._take_upload() if reports else self.reassembler).add(header, body, now)
+        if not isinstance(taken, Complete):
+            return self._not_whole(taken, (header,))
         if (
             taken.last.id == MessageId.REGISTER
         ):  # 0x8100 answers the last package, the others are answered here
             others = [Send(self.reply(one, Result.OK)) for one in taken.unanswered if one != taken.last]
-            return [*others, *self._whole(taken.last, taken.body, (taken.last,))]
-        return self._whole(taken.last, taken.body, taken.unanswered)
+            return [*others, *self._whole(taken.last, taken.body, (taken.last,), now)]
+        return self._whole(taken.last, taken.body, taken.unanswered, now)
 
     # --- time and end -----------------------------------------------------------------------------
 
     @property
     def waiting(self) -> bool:
         """Whether packages of incomplete messages are held, so that ``on_time`` has something to do."""
-        return self.reassembler.parts_held > 0
+        return any(each.parts_held for each in self._reassemblers())
+
+    @property
+    def bytes_held(self) -> int:
+        """Memory of the packages held now."""
+        return sum(each.bytes_held for each in self._reassemblers())
+
+    def _reassemblers(self) -> tuple[Reassembler, ...]:
+        return (self.reassembler,) if self._uploads is None else (self.reassembler, self._uploads)
 
     def on_time(self, now: float) -> list[Action]:
         """To be called every few seconds: asks for missing packages, gives up old messages."""
-        actions: list[Action] = [Rejected(rejection) for rejection in self.reassembler.expire(now)]
-        for missing in self.reassembler.missing(now):
-            serial = self.next_serial()
-            frame = retransmit_request(missing.header, missing.first_serial, missing.indexes, serial)
-            actions.append(Send(frame))
+        actions: list[Action] = []
+        for each in self._reassemblers():
+            actions += [Rejected(rejection) for rejection in each.expire(now)]
+            for missing in each.missing(now):
+                serial = self.next_serial()
+                frame = reporting.media_missing(missing, self.version, serial) or retransmit_request(
+                    missing.header, missing.first_serial, missing.indexes, serial
+                )
+                actions.append(Send(frame))
         return actions
 
     def end(self) -> list[Rejection]:
         """The connection is closed: rejections for the packages still held."""
-        return self.reassembler.clear()
+        return [rejection for each in self._reassemblers() for rejection in each.clear()]

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from runtime.settings import Settings
-from telemetry.log.base import POSITIONS, REJECTS, LogReader, LogTail, LogWriter, Record, StoredRecord
+from telemetry.log.base import (
+    POSITIONS,
+    REJECTS,
+    REPORTS,
+    LogReader,
+    LogTail,
+    LogWriter,
+    Record,
+    StoredRecord,
+)
 from telemetry.log.kafka.reader import KafkaLogReader
 from telemetry.log.kafka.tail import KafkaTail
 from telemetry.log.kafka.writer import KafkaLogWriter
@@ -13,6 +22,7 @@ from telemetry.log.tail import EmbeddedTail
 __all__ = [
     "POSITIONS",
     "REJECTS",
+    "REPORTS",
     "LogReader",
     "LogTail",
     "LogWriter",

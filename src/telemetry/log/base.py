@@ -25,6 +25,8 @@ from runtime.arrays import AnyArray, Ints
 
 POSITIONS = "gongche.positions"
 REJECTS = "gongche.rejects"
+#: What terminals report that is no position (``telemetry.reports``); one partition.
+REPORTS = "gongche.reports"
 
 HEADER_SCHEMA = "gongche-schema"
 

@@ -28,7 +28,7 @@ import orjson
 
 from runtime.errors import BatchTooLargeError, ConfigurationError, UnavailableError
 from runtime.private_files import private_folder
-from telemetry.log.base import Poll, Record, StoredRecord
+from telemetry.log.base import POSITIONS, REPORTS, Poll, Record, StoredRecord
 from telemetry.log.codec import MAX_RECORD_BYTES
 from telemetry.log.damaged import CHECKSUM, COLUMNS, checksum, end_of, is_damage, read_each, stored
 
@@ -38,6 +38,8 @@ _logger = logging.getLogger(__name__)
 _FORMAT = 1
 _TRIMMED_AT_ONCE: Final = 200
 _OFFSET: Final = itemgetter(0)
+#: Topics that somebody processes: he alone says what of them may go.
+_PROCESSED: Final = (POSITIONS, REPORTS)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS records (
@@ -229,7 +231,7 @@ class EmbeddedLogReader:
 
     async def trim(self, before: Mapping[int, int], older_than_us: int, others_than_us: int = 0) -> int:
         """Delete records below ``before[partition]`` that were appended before ``older_than_us``, and those of every
-        other topic that were appended before ``others_than_us``; returns how many. Space is reused.
+        other topic that nobody processes and that were appended before ``others_than_us``; returns how many. Space is reused.
 
         Only what has been processed may be deleted: ``before`` are the committed offsets. Writers get their turn all
         the while. Raises UnavailableError; what was deleted until then is.
@@ -311,7 +313,8 @@ class EmbeddedLogReader:
         for partition, offset in before.items():
             where = 'topic = ? AND "partition" = ? AND "offset" < ? AND appended_us < ?'
             deleted += self._delete(where, (self._topic, partition, offset, older_than_us))
-        return deleted + self._delete("topic <> ? AND appended_us < ?", (self._topic, others_than_us))
+        where = "topic NOT IN (?, ?, ?) AND appended_us < ?"
+        return deleted + self._delete(where, (self._topic, *_PROCESSED, others_than_us))
 
     def _delete(self, where: str, values: tuple[object, ...]) -> int:
         """Delete in small transactions: an append must not wait for a whole day's records."""

@@ -16,10 +16,12 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from runtime.errors import ConfigurationError, GongcheError, UnavailableError
 from runtime.settings import Settings
-from telemetry.log.base import POSITIONS, REJECTS
+from telemetry.log.base import POSITIONS, REJECTS, REPORTS
 from telemetry.log.codec import MAX_RECORD_BYTES
 
 _logger = logging.getLogger(__name__)
+
+_TOPICS: Final = (POSITIONS, REJECTS, REPORTS)
 
 #: What a broker must take in one batch: a record, its headers and the batch's own header.
 MAX_BATCH_BYTES: Final = MAX_RECORD_BYTES + (64 << 10)
@@ -138,13 +140,13 @@ def _words(error: BaseException) -> str:
 
 
 def _topics(settings: Settings) -> str:
-    return " and ".join(settings.kafka_topic_prefix + topic for topic in (POSITIONS, REJECTS))
+    return ", ".join(settings.kafka_topic_prefix + topic for topic in _TOPICS)
 
 
 def _permissions(settings: Settings) -> str:
     return (
         f"grant Create, Describe, Write and Read on the topics {_topics(settings)},"
-        f" and Read on the group {group_name(settings, POSITIONS)}"
+        f" and Read on the groups {', '.join(group_name(settings, topic) for topic in (POSITIONS, REPORTS))}"
     )
 
 
@@ -179,7 +181,7 @@ def _wanted(settings: Settings) -> list[NewTopic]:
         NewTopic(
             settings.kafka_topic_prefix + topic, partitions, settings.kafka_replication, topic_configs=config
         )
-        for topic, partitions in ((POSITIONS, settings.kafka_partitions), (REJECTS, 1))
+        for topic, partitions in ((POSITIONS, settings.kafka_partitions), (REJECTS, 1), (REPORTS, 1))
     ]
 
 
@@ -207,7 +209,7 @@ async def ensure_topics(settings: Settings) -> dict[str, int]:
     finally:
         await admin.close()
     prefix = settings.kafka_topic_prefix
-    return {topic: found[prefix + topic] for topic in (POSITIONS, REJECTS)}
+    return {topic: found[prefix + topic] for topic in _TOPICS}
 
 
 async def cluster_id(settings: Settings) -> str:

@@ -1,0 +1,1 @@
+"""What terminals report that is no position."""

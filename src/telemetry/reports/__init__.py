@@ -1,0 +1,1 @@
+"""What terminals report that is no position: through a topic of its own to tables and files that the office reads."""
