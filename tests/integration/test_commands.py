@@ -471,7 +471,15 @@ async def test_answers_that_nobody_asked_for_change_nothing(
     async with office(pool, db_url) as it, gateway(pool, db_url, tmp_path / "log", SLOW) as g:
         terminal, other = await online(g), await online(g, 2)
         unasked = ignored("unasked")
-        wild = {0x0104: b"\x00\x02\x00", 0x0107: b"\x00" * 60, 0x0500: b"\x00\x02" + position(1)}
+        device = (
+            bytes(2)
+            + b"MAKER"
+            + b"M".ljust(20, b"\0")
+            + b"D1".ljust(7, b"\0")
+            + bytes(10)
+            + b"\x011\x012\x03\x05"
+        )
+        wild = {0x0104: b"\x00\x02\x00", 0x0107: device, 0x0500: b"\x00\x02" + position(1)}
         for message_id, body in wild.items():
             assert await terminal.ask(message_id, body) == 0  # replied to: it must not come for ever
         terminal.send(0x0001, b"\x00\x02\x83\x00\x00")
