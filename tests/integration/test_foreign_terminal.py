@@ -24,7 +24,7 @@ SLOW = Patience(reply_s=60)
 LONG = "请按时返回单位" * 70
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def terminal() -> Path:
     try:
         return program()
@@ -84,7 +84,7 @@ async def test_it_logs_in_reports_and_answers_commands(
         await they.says("reply 0200 0")
         stored = await g.stored()
         assert (stored.lat_e6.tolist(), stored.lon_e6.tolist()) == ([31_980_123], [120_890_456])
-        assert (stored.speed_dkmh.tolist(), stored.odometer_dkm.tolist()) == ([456], [12_345])
+        assert (stored.speed_dkmh.tolist(), stored.satellites.tolist()) == ([456], [1])
 
         no = await it.ask(1, text="请速回单位", urgent=True)
         await they.says(f"text {'13' if edition == '2013' else '14'} 请速回单位")

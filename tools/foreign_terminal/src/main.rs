@@ -143,11 +143,12 @@ fn gbk(text: &str) -> BytesGBK {
     value
 }
 
-/// A position in Nantong, now, with an odometer of 1,234.5 km (item 0x01).
+/// A position in Nantong, now; with one satellite (item 0x31).
 fn position() -> Jt0x0200 {
-    // The crate gives no way to make one but reading it; its reader of times takes bytes, not BCD.
+    // The crate gives no way to make one but reading it; its reader takes times as bytes, not BCD, and the length of an item for
+    // the first byte of its value.
     let mut raw = vec![0u8; 22];
-    raw.extend_from_slice(&[26, 1, 1, 0, 0, 0, 0x01, 4, 0x00, 0x00, 0x30, 0x39]);
+    raw.extend_from_slice(&[26, 1, 1, 0, 0, 0, 0x31, 1, 0]);
     let mut made = Jt0x0200::fill_new(&mut JtBytes::from(Bytes::from(raw)), &Jt808::new());
     made.gps.state = 0b11;
     made.gps.lat = 31_980_123;
