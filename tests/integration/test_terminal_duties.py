@@ -74,14 +74,14 @@ class Desk:
             first = header.serial - max(header.index - 1, 0)
             found.setdefault(first, {})[header.index] = body
             found[first].setdefault(-1, b"\0" * max(header.total, 1))
-        read = []
+        read: list[dict[str, Any]] = []
         for parts in found.values():
             total = len(parts.pop(-1))
             if len(parts) == total:
-                body = codec.decode(message_id, self.version, b"".join(parts[k] for k in sorted(parts)))
-                assert isinstance(body, codec.Body)
-                assert not body.leftovers
-                read.append(body.fields)
+                whole = codec.decode(message_id, self.version, b"".join(parts[k] for k in sorted(parts)))
+                assert isinstance(whole, codec.Body)
+                assert not whole.leftovers
+                read.append(whole.fields)
         return read
 
     async def wait(self, message_id: int, count: int = 1) -> list[tuple[Header, bytes]]:
@@ -122,9 +122,9 @@ async def test_a_picture_goes_up_in_packages_and_missing_ones_again(version: Ver
         await desk.wait(MessageId.MEDIA_DATA, 3)
         file = terminal.device.files[1].data
         if version is Version.V2011:
-            read = desk.whole(MessageId.MEDIA_DATA)
-            assert b"".join(each["data"] for each in read) == file
-            await until(lambda: fleet.stats.said_lost == len(read), "nobody wants them: given up")
+            parts = desk.whole(MessageId.MEDIA_DATA)
+            assert b"".join(each["data"] for each in parts) == file
+            await until(lambda: fleet.stats.said_lost == len(parts), "nobody wants them: given up")
             assert fleet.stats.online == 1  # and the line stays
             desk.tell(MessageId.MEDIA_REPLY, serial=1, media_id=1, indexes=[2])
             before = len(desk.got(MessageId.MEDIA_DATA))

@@ -213,7 +213,7 @@ async def replay(options: ReplayOptions, progress: Progress | None = None) -> Re
     """
     if options.speed is not None and not 0 < options.speed <= 1e9:
         raise ConfigurationError("--speed must be more than 0")
-    if options.version not in Version:
+    if options.version not in {int(each) for each in Version}:
         raise ConfigurationError("--dialect must be 2011, 2013 or 2019")
     try:
         datum = Datum(options.datum)

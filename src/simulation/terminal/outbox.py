@@ -158,8 +158,8 @@ class Outbox:
         """Say what is due, send again what was not confirmed in time. Whether a report of where it is is due."""
         self.due = _NEVER
         while self._later and self._later[0][0] <= now:
-            said = heapq.heappop(self._later)[2]
-            self.say(said.message_id, said.body, now)
+            late = heapq.heappop(self._later)[2]
+            self.say(late.message_id, late.body, now)
         if self._later:
             self._again_at(self._later[0][0])
         for said in dict.fromkeys(self.unconfirmed.values()):
