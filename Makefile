@@ -20,7 +20,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 
 setup: $(STAMP) ## create .venv with the pinned dependencies
 
-parts: $(STAMP) ## fetch what tests need and no package brings: Kafka (Java, Maven), Prometheus, Chromium, Valhalla
+parts: $(STAMP) ## fetch what tests need and no package brings: Kafka (Java, Maven), Prometheus, Chromium, a terminal of others (cargo), Valhalla
 	$(BIN)/python -m tools.parts
 
 console: $(STAMP) ## build the console (console/, TypeScript) into src/api/console/built; brings its own Node

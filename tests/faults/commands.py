@@ -222,8 +222,46 @@ async def _gateway(
 FALLS: Final = ((False, True), (True, True), (False, False), (True, False))
 
 
+@dataclass
+class Account:
+    """What came of many falls. ``doubled``: commands that must not be repeated and were received twice; ``lost``: commands that may be
+    repeated and were never received or never came to a good end."""
+
+    kills: int = 0
+    failures: int = 0
+    commands: int = 0
+    received: int = 0
+    again: int = 0
+    unknown: int = 0
+    doubled: int = 0
+    lost: int = 0
+
+    def add(self, kind: str, fall: Fall, outcome: Outcome) -> None:
+        self.kills += fall.fell and fall.kill
+        self.failures += fall.fell and not fall.kill
+        self.commands += 1
+        self.received += outcome.received
+        repeatable = KINDS[kind].repeatable
+        self.again += repeatable and outcome.received > 1
+        self.doubled += not repeatable and outcome.received > 1
+        self.unknown += outcome.failure == "outcome_unknown"
+        self.lost += repeatable and outcome.wrong(kind) is not None
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kills} 次杀死 kills, {self.failures} 次数据库失败 failures of the database, {self.commands} 条指令 commands, "
+            f"终端收到 received {self.received}, 可重发的收到多次 repeatable ones received again {self.again}, 不知结果 outcome unknown "
+            f"{self.unknown}, 不可重发而重复 doubled {self.doubled}, 可重发而丢失 lost {self.lost}"
+        )
+
+
 async def sweep(
-    site: Office, dsn: str, kinds: Sequence[str], stride: int = 1, falls: Sequence[tuple[bool, bool]] = FALLS
+    site: Office,
+    dsn: str,
+    kinds: Sequence[str],
+    stride: int = 1,
+    falls: Sequence[tuple[bool, bool]] = FALLS,
+    account: Account | None = None,
 ) -> tuple[int, list[str]]:
     """Every ``stride``-th fall of each kind; how many there were, and what was wrong."""
     count, wrong = 0, list[str]()
@@ -232,6 +270,8 @@ async def sweep(
             for at in range((count * 7) % stride, _MOST_STEPS, stride):
                 fall = Fall(at, after, kill)
                 outcome = await tried(site, dsn, kind, fall)
+                if account is not None:
+                    account.add(kind, fall, outcome)
                 if flaw := outcome.wrong(kind):
                     wrong.append(f"{kind}, {fall}: {flaw}: {outcome}")
                 if not fall.fell:
@@ -244,9 +284,10 @@ async def _all(dsn: str, stride: int) -> int:
     await migrate(dsn)
     pool = await create_pool(dsn, max_size=10)
     async with office(pool, dsn) as site:
-        count, wrong = await sweep(site, dsn, list(FIELDS), stride)
+        account = Account()
+        count, wrong = await sweep(site, dsn, list(FIELDS), stride, account=account)
     pool.terminate()
-    print(f"指令 / commands: {count} falls, {len(wrong)} wrong")
+    print(f"指令 / commands: {count} falls, {len(wrong)} wrong; {account}")
     print("\n".join(wrong))
     return 1 if wrong else 0
 

@@ -464,6 +464,81 @@ async def test_long_texts_go_in_packages_and_are_asked_for_again(
         assert await terminal.ask(0x0005, b"\x00\x02\x01\x00\x02") == 1  # it is over
 
 
+async def test_answers_that_nobody_asked_for_change_nothing(
+    pool: asyncpg.Pool, db_url: str, tmp_path: Path
+) -> None:
+    """Of every kind, while nothing is asked and while something else is; twice; by another terminal; for another message."""
+    async with office(pool, db_url) as it, gateway(pool, db_url, tmp_path / "log", SLOW) as g:
+        terminal, other = await online(g), await online(g, 2)
+        unasked = ignored("unasked")
+        device = (
+            bytes(2)
+            + b"MAKER"
+            + b"M".ljust(20, b"\0")
+            + b"D1".ljust(7, b"\0")
+            + bytes(10)
+            + b"\x011\x012\x03\x05"
+        )
+        wild = {0x0104: b"\x00\x02\x00", 0x0107: device, 0x0500: b"\x00\x02" + position(1)}
+        for message_id, body in wild.items():
+            assert await terminal.ask(message_id, body) == 0  # replied to: it must not come for ever
+        terminal.send(0x0001, b"\x00\x02\x83\x00\x00")
+        await until(lambda: ignored("unasked") == unasked + 4, "all are counted")
+        no = await it.ask(1)
+        header, _ = await ordered(terminal, TEXT)
+        right = header.serial.to_bytes(2, "big") + header.id.to_bytes(2, "big") + b"\0"
+        other.send(0x0001, right)  # of another terminal
+        for wrong in (right[:2] + b"\x82\x01\x00", b"\xff\xff" + right[2:], right[:4], b""):
+            terminal.send(0x0001, wrong)
+        for message_id, body in wild.items():
+            assert await terminal.ask(message_id, body) == 0
+        await until(lambda: ignored("unasked") == unasked + 4 + 3 + 3, "all are counted")
+        assert await it.state(no) == "sent"
+        confirm(terminal, header, 0)
+        confirm(terminal, header, 1)  # it cannot be refused any more
+        await it.comes_to(no, "delivered")
+        assert await terminal.ask(0x0002, b"") == 0
+        assert await it.steps(no) == ["asked", "sent", "delivered"]
+        assert (await it.command(no))["failure"] is None
+        assert await terminal.ask(0x0200, position(1)) == 0
+
+
+async def test_a_parameter_that_its_edition_does_not_have_fails_alone(
+    pool: asyncpg.Pool, db_url: str, tmp_path: Path
+) -> None:
+    """0x0026 came with 2019; 0x0031 is two bytes wide. Nothing is sent, and what waits behind goes."""
+    async with (
+        office(pool, db_url, command_parameters=("0x0026", "0x0031")) as it,
+        gateway(pool, db_url, tmp_path / "log", SLOW) as g,
+        it.person("wang", Role.VEHICLE_OFFICE) as wang,
+    ):
+        unknown = {"parameters": [{"id": "0x0026", "value": "10.0.0.1"}]}
+        wide = {"parameters": [{"id": "0x0031", "value": 70_000}]}
+        nos = [await it.ask(1, "set_parameters", wang, **fields) for fields in (unknown, wide)]
+        text, newer = await it.ask(1), await it.ask(2, "set_parameters", wang, **unknown)
+        old, new = await online(g, 1, Version.V2013), await online(g, 2, Version.V2019)
+        header, _ = await ordered(old, TEXT)  # the first that comes
+        confirm(old, header)
+        await it.comes_to(text, "delivered")
+        for no in nos:
+            assert (await it.comes_to(no, "failed"))["failure"] == "cannot_encode"
+        header, body = await ordered(new, 0x8103)
+        assert body == b"\x01\x00\x00\x00\x26\x0810.0.0.1"
+        confirm(new, header)
+        await it.comes_to(newer, "delivered")
+
+
+async def test_a_text_that_gbk_does_not_have_is_refused_with_its_characters(
+    pool: asyncpg.Pool, db_url: str
+) -> None:
+    async with office(pool, db_url) as it:
+        answer = await it.send(1, text="请去𠮷祥路🚗接人")
+        (error,) = answer.json()["errors"]
+        assert (answer.status_code, error["pointer"]) == (422, "/text")
+        assert all(each in str(error) for each in "𠮷🚗")
+        assert await pool.fetchval("SELECT count(*) FROM terminal_commands") == 0
+
+
 async def test_the_thread_is_only_added_to(pool: asyncpg.Pool, db_url: str) -> None:
     async with office(pool, db_url) as it:
         await it.ask(1)

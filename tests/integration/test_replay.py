@@ -20,9 +20,10 @@ from runtime.errors import ConfigurationError, UnavailableError
 from simulation.gps_files.readers import read_tracks
 from simulation.gps_files.replay import ReplayOptions, phone_of, replay
 from simulation.gps_files.tracks import merge_tracks
-from simulation.terminal.client import RESENDS, State, Timing
 from simulation.terminal.many import Fleet, registration
+from simulation.terminal.outbox import RESENDS
 from simulation.terminal.reports import encode_reports
+from simulation.terminal.state import State, Timing
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.tcp import Gateway
 from telemetry.geo import Datum, from_wgs84

@@ -22,6 +22,7 @@ from simulation.demo.office import Office, RefusedError
 from simulation.demo.simulate import SimulateOptions, simulate
 from simulation.plants.catalogue import BY_NAME
 from simulation.plants.paper import TRAPS, VIOLATIONS
+from simulation.terminal.habits import NO_HABITS, Habits
 from telemetry.positions import Source
 from tests.integration.test_replay import gateway, stored
 
@@ -93,11 +94,24 @@ async def test_a_second_run_continues_beside_the_first(pool: asyncpg.Pool, tmp_p
     ):
         made = [
             await simulate(
-                SimulateOptions("127.0.0.1", port, base, token, vehicles=2, speed=1e6, duration_h=3, run=run)
+                SimulateOptions(
+                    "127.0.0.1",
+                    port,
+                    base,
+                    token,
+                    vehicles=2,
+                    speed=1e6,
+                    duration_h=3,
+                    run=run,
+                    habits=habits,
+                )
             )
-            for run in ("r1", "r2")
+            for run, habits in (("r1", NO_HABITS), ("r2", Habits(messages=True, media=True)))
         ]
     assert all(result.complete for result in made)
+    # What the terminals of the second say besides is confirmed or refused, and costs no position.
+    assert [result.stats.said > 0 for result in made] == [False, True]
+    assert (made[1].stats.unsaid, made[1].stats.said_lost) == (0, 0)
     assert not set(made[0].vehicles) & set(made[1].vehicles)
     assert await pool.fetchval("SELECT count(*) FROM vehicles") == 4 + 4
     assert await pool.fetchval("SELECT count(*) FROM fuel_cards") == 2 * (2 + 5)

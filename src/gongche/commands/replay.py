@@ -66,7 +66,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("dmy", "mdy"),
         help="20/03/2021 中日、月的次序 / how dates with the year last begin",
     )
-    parser.add_argument("--dialect", type=int, choices=(2013, 2019), default=2013, help="808 版本 / edition")
+    parser.add_argument(
+        "--dialect", type=int, choices=(2011, 2013, 2019), default=2013, help="808 版本 / edition"
+    )
+    parser.add_argument(
+        "--messages",
+        action="store_true",
+        help="终端另发终端属性、驾驶员卡插拔和透传 / terminals also send attributes, the driver's card in and out, and passthrough data",
+    )
+    parser.add_argument(
+        "--media", action="store_true", help="开始时拍照上传 / terminals send a picture at the beginning"
+    )
     parser.add_argument("--quiet", action="store_true", help="不显示进度 / no progress")
 
 
@@ -89,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
     from runtime.logs import one_line
     from simulation.gps_files.columns import parse_mapping
     from simulation.gps_files.replay import ReplayOptions, ReplayResult, replay
+    from simulation.terminal.habits import Habits
+    from simulation.terminal.statistics import said_line
 
     options = ReplayOptions(
         files=tuple(args.files),
@@ -103,6 +115,7 @@ def run(args: argparse.Namespace) -> int:
         date_order=args.date_order,
         version=args.dialect,
         report_every_s=report_every_s(sys.stderr),
+        habits=Habits(args.messages, args.media),
     )
 
     def say(line: str) -> None:
@@ -143,6 +156,8 @@ def run(args: argparse.Namespace) -> int:
             f"发送 sent {result.sent:,}: 确认 confirmed {result.confirmed:,}, 拒绝 refused {result.refused:,}, "
             f"未确认 unconfirmed {result.sent - result.confirmed - result.refused:,}  ({result.seconds:.1f} s)"
         )
+        if line := said_line(result.stats):
+            print(line)
         if not result.complete and result.stats.last_problem:
             print(f"最后的问题 / last problem: {result.stats.last_problem}", file=sys.stderr)
 

@@ -59,6 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="平台的导航引擎认识模拟路网时，也埋设里程违规 / plant for mileage too: the platform's navigation engine has"
         " tiles of the simulated roads",
     )
+    parser.add_argument(
+        "--messages",
+        action="store_true",
+        help="终端另发终端属性、驾驶员卡插拔、透传和批量定位 / terminals also send attributes, the driver's card in and out, passthrough data"
+        " and positions in batches",
+    )
+    parser.add_argument(
+        "--media", action="store_true", help="出车时拍照上传 / terminals send a picture when a trip begins"
+    )
     parser.add_argument("--run", dest="run_name", metavar="NAME", help="编号后缀 / suffix of the ids")
     parser.add_argument("--quiet", action="store_true", help="不显示进度 / no progress")
 
@@ -71,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
     from runtime.errors import ConfigurationError
     from runtime.units import CHINA, from_us
     from simulation.demo.simulate import SimulateOptions, SimulateResult, simulate
+    from simulation.terminal.habits import Habits
+    from simulation.terminal.statistics import said_line
 
     token = args.token or os.environ.get("GONGCHE_TOKEN", "")
     if not token:
@@ -90,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
         interval_s=args.interval,
         mileage=args.mileage,
         report_every_s=report_every_s(sys.stderr),
+        habits=Habits(args.messages, args.media),
     )
 
     def say(line: str) -> None:
@@ -109,6 +121,8 @@ def run(args: argparse.Namespace) -> int:
             f"计划 planned {result.planned:,}  发送 sent {result.sent:,}  确认 confirmed {result.confirmed:,}  "
             f"拒绝 refused {result.refused:,}  未确认 unconfirmed {result.abandoned:,}  ({result.seconds:.0f} s)"
         )
+        if line := said_line(result.stats):
+            print(line)
         if not result.complete and result.stats.last_problem:
             print(f"最后的问题 / last problem: {result.stats.last_problem}", file=sys.stderr)
 

@@ -39,6 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--duration", type=_positive, metavar="HOURS", help="模拟时长，小时 / hours of device time"
     )
     demo.add_argument(
+        "--messages",
+        action="store_true",
+        help="演示终端另发终端属性、驾驶员卡插拔、透传和批量定位 / terminals also send attributes, the driver's card, passthrough data, batches",
+    )
+    demo.add_argument(
+        "--media",
+        action="store_true",
+        help="演示终端出车时拍照上传 / terminals send a picture when a trip begins",
+    )
+    demo.add_argument(
         "--tracks",
         type=Path,
         nargs="+",
@@ -83,6 +93,8 @@ def run(args: argparse.Namespace) -> int:
             speed=args.speed,
             hours=args.duration,
             tracks=tuple(args.tracks),
+            messages=args.messages,
+            media=args.media,
             exit_when_done=args.exit_when_done,
         )
     return run_up(UpOptions(demo=demo, for_s=args.for_s), settings, Console())

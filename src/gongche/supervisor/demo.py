@@ -45,7 +45,8 @@ _SHOWN = 10
 class DemoOptions:
     """``speed``: times faster than life; ``hours`` of device time (None = as the simulation thinks fit).
 
-    ``exit_when_done``: end when the plan has been driven and compared.
+    ``exit_when_done``: end when the plan has been driven and compared. ``messages``, ``media``: what the terminals say besides positions
+    (``simulation.terminal.habits``).
     """
 
     vehicles: int = 40
@@ -54,6 +55,8 @@ class DemoOptions:
     hours: float | None = None
     tracks: Sequence[Path] = ()
     exit_when_done: bool = False
+    messages: bool = False
+    media: bool = False
 
 
 class Demo:
@@ -145,6 +148,8 @@ class Demo:
 
     async def _drive(self, token: str) -> SimulateResult:
         from simulation.demo.simulate import SimulateOptions, simulate
+        from simulation.terminal.habits import Habits
+        from simulation.terminal.statistics import said_line
 
         options = SimulateOptions(
             host="127.0.0.1",
@@ -157,12 +162,15 @@ class Demo:
             duration_h=self._options.hours,
             mileage=await self._mileage(),
             report_every_s=report_every_s(sys.stdout),
+            habits=Habits(self._options.messages, self._options.media),
         )
         result = await simulate(options, self._say)
         self._say(
             f"演示车队结束 / the fleet is done: 计划 planned {result.planned:,}，发送 sent {result.sent:,}，"
             f"确认 confirmed {result.confirmed:,}"
         )
+        if line := said_line(result.stats):
+            self._say(line)
         self._all_confirmed &= result.complete
         return result
 

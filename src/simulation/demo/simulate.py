@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -15,14 +15,16 @@ from runtime.arrays import Ints
 from runtime.errors import ConfigurationError, UnavailableError
 from runtime.units import CHINA, US_PER_S, from_us
 from simulation.city.bodies import order_body
-from simulation.city.fleet import DRIVING_INTERVAL_S, Order, Plan, Trap
+from simulation.city.fleet import DRIVING_INTERVAL_S, STATUS_ACC, Order, Plan, Trap
 from simulation.demo.office import Office
 from simulation.demo.plan import MIN_SPAN_S, build_plan
 from simulation.expectations import ExpectedAlert
 from simulation.plants.paper import card_mark
-from simulation.terminal.client import Terminal, Timing
+from simulation.terminal.client import Terminal
+from simulation.terminal.habits import NO_HABITS, Habits, arrives, card_of, departs, introduced, trips
 from simulation.terminal.many import Fleet, registration
 from simulation.terminal.reports import encode_reports
+from simulation.terminal.state import Timing
 from simulation.terminal.statistics import FleetStats, interrupted
 from telemetry.jt808.scalar.header import Version
 
@@ -43,7 +45,7 @@ class SimulateOptions:
     ``run``: part of the ids of vehicles, terminals and orders (None = from the clock), so that a second start does
     not move the vehicles of the first. ``interval_s``: seconds of device time between reports while driving.
     ``mileage``: whether a navigation engine of the platform knows the roads of the simulation. ``report_every_s``: between two lines
-    on how far it is.
+    on how far it is. ``habits``: what the terminals say besides positions.
     """
 
     host: str
@@ -60,6 +62,7 @@ class SimulateOptions:
     stall_s: float = 60.0
     mileage: bool = False
     report_every_s: float = 5.0
+    habits: Habits = NO_HABITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,16 @@ def _stream(plan: Plan) -> _Stream:
 
 
 @dataclass(slots=True)
+class _Clock:
+    """What the clocks of the devices show, seconds since 1970 UTC."""
+
+    now_s: float
+
+    def read(self) -> float:
+        return self.now_s
+
+
+@dataclass(slots=True)
 class _Run:
     """A simulation under way."""
 
@@ -139,6 +152,7 @@ class _Run:
     office: Office
     fleet: Fleet
     say: Progress
+    clock: _Clock
     errands: asyncio.Queue[Order] = field(default_factory=asyncio.Queue)
     offline: set[Terminal] = field(default_factory=set)
 
@@ -195,9 +209,10 @@ async def simulate(options: SimulateOptions, progress: Progress | None = None) -
     )
     for note in plan.notes:
         say(f"  说明 / note: {note}")
+    clock = _Clock(float(plan.start_s))
     async with (
         Office(options.api, options.token) as office,
-        Fleet(options.host, options.port, window=options.window, timing=Timing()) as fleet,
+        Fleet(options.host, options.port, window=options.window, timing=Timing(), clock=clock.read) as fleet,
     ):
         say(f"登记车队 / registering: {len(plan.vehicles)} vehicles, {len(plan.organisations)} organisations")
         await office.register(plan)
@@ -206,7 +221,7 @@ async def simulate(options: SimulateOptions, progress: Progress | None = None) -
                 vehicle.phone, registration(vehicle.plate, vehicle.phone[-7:], Version(vehicle.version))
             )
         await fleet.all_online(options.stall_s)
-        await _drive(_Run(options, plan, office, fleet, say))
+        await _drive(_Run(options, plan, office, fleet, say, clock))
         facts = plan.facts
         say(
             f"录入对账单与违章 / statements and violations: {len(facts.payments)} 笔交易 payments, "
@@ -277,6 +292,7 @@ def _events(run: _Run) -> list[tuple[int, Callable[[], None]]]:
         for start, end in vehicle.offline:
             events.append((start, partial(lose, terminal)))
             events.append((end, partial(find, terminal)))
+    events.extend(_sayings(run))
     events.extend(
         (update.at_s, partial(run.errands.put_nowait, update.order))
         for update in run.plan.updates
@@ -284,6 +300,25 @@ def _events(run: _Run) -> list[tuple[int, Callable[[], None]]]:
     )
     events.sort(key=lambda event: event[0])  # stable: what one order becomes stays in order
     return events
+
+
+def _sayings(run: _Run) -> Iterator[tuple[int, Callable[[], None]]]:
+    """What the terminals say on their own, and when."""
+    habits = run.options.habits
+    if not habits.messages and not habits.media:
+        return
+    pairs = zip(run.plan.vehicles, run.fleet.terminals, strict=True)
+    for number, (vehicle, terminal) in enumerate(pairs):
+        if habits.messages:
+            yield run.plan.start_s, partial(introduced, terminal)
+        card, samples = card_of(vehicle.driver_name, number), vehicle.samples
+        for start, end in trips(samples.time_s, samples.status & STATUS_ACC):
+            yield start, partial(departs, terminal, card, _stamp(start), habits)
+            yield end, partial(arrives, terminal, _stamp(end), habits)
+
+
+def _stamp(time_s: int) -> str:
+    return from_us(time_s * US_PER_S).astimezone(CHINA).strftime("%y%m%d%H%M%S")
 
 
 async def _clock(run: _Run, clerk: asyncio.Task[None]) -> None:
@@ -294,6 +329,7 @@ async def _clock(run: _Run, clerk: asyncio.Task[None]) -> None:
     done, device = 0, float(plan.start_s)
     while device < plan.end_s:
         device = min(plan.start_s + (loop.time() - begun) * run.options.speed, float(plan.end_s))
+        run.clock.now_s = device
         while done < len(events) and (events[done][0] <= device or device == plan.end_s):
             _offer(run, stream, events[done][0] - 1)
             events[done][1]()
@@ -315,8 +351,12 @@ def _offer(run: _Run, stream: _Stream, until_s: float) -> None:
     by_vehicle: dict[int, list[bytes]] = {}
     for number, body in zip(numbers, bodies, strict=True):
         by_vehicle.setdefault(number, []).append(body)
+    together = run.options.habits.messages
     for number, mine in by_vehicle.items():
-        run.fleet.terminals[number].offer(mine)
+        if together and len(mine) > 1:
+            run.fleet.terminals[number].offer_together(mine)
+        else:
+            run.fleet.terminals[number].offer(mine)
 
 
 async def _catch_up(run: _Run) -> bool:

@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from registry.misplaced import mostly_swapped
 from runtime.arrays import Floats, Ints
 from runtime.errors import ConfigurationError
-from runtime.units import US_PER_S
+from runtime.units import CHINA, US_PER_S, from_us
 from simulation.city.fleet import STATUS_ACC, STATUS_POSITIONED
 from simulation.gps_files.readers import read_tracks
 from simulation.gps_files.tracks import ABSENT, ReadOptions, ReadReport, RealTrack, merge_tracks
-from simulation.terminal.client import Terminal, Timing
+from simulation.terminal.client import Terminal
+from simulation.terminal.habits import NO_HABITS, Habits, arrives, card_of, departs, introduced
 from simulation.terminal.many import Fleet, registration
 from simulation.terminal.reports import FIRST_TIME_S, LAST_TIME_S, encode_reports
+from simulation.terminal.state import Timing
 from simulation.terminal.statistics import FleetStats, interrupted
 from telemetry.geo import Datum, distance_m, in_china, to_wgs84
 from telemetry.jt808.scalar.header import Version
@@ -65,6 +67,7 @@ class ReplayOptions:
     window: int = 32
     stall_s: float = 60.0
     report_every_s: float = 5.0
+    habits: Habits = NO_HABITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,10 @@ class _Source:
         """Bodies of the points up to ``end`` (exclusive) that were not taken yet."""
         rows = slice(self.at, end)
         self.at = end
+        return self.bodies(rows)
+
+    def bodies(self, rows: slice) -> list[bytes]:
+        """Bodies of the points ``rows``."""
         return encode_reports(
             self.time_s[rows],
             self.lat_e6[rows],
@@ -206,8 +213,8 @@ async def replay(options: ReplayOptions, progress: Progress | None = None) -> Re
     """
     if options.speed is not None and not 0 < options.speed <= 1e9:
         raise ConfigurationError("--speed must be more than 0")
-    if options.version not in (2013, 2019):
-        raise ConfigurationError("--dialect must be 2013 or 2019")
+    if options.version not in {int(each) for each in Version}:
+        raise ConfigurationError("--dialect must be 2011, 2013 or 2019")
     try:
         datum = Datum(options.datum)
     except ValueError:
@@ -231,11 +238,13 @@ async def replay(options: ReplayOptions, progress: Progress | None = None) -> Re
         if sources:
             say(f"终端上线 / connecting {len(sources)} terminals")
             await fleet.all_online(min(options.stall_s, 20.0))
+            _begin(sources, fleet, options.habits)
             try:
                 if options.speed is None:
                     await _as_fast_as_confirmed(sources, fleet, options, say)
                 else:
                     await _at_speed(sources, fleet, options, options.speed, say)
+                _end(sources, fleet, options.habits)
                 await fleet.flush(options.stall_s)
             except asyncio.CancelledError:
                 say(interrupted(fleet.stats))
@@ -259,6 +268,26 @@ async def replay(options: ReplayOptions, progress: Progress | None = None) -> Re
         stats=stats,
         seconds=time.monotonic() - begun,
     )
+
+
+def _begin(sources: list[_Source], fleet: Fleet, habits: Habits) -> None:
+    """What terminals with ``habits`` say before their points."""
+    for number, (source, terminal) in enumerate(zip(sources, fleet.terminals, strict=True)):
+        if habits.messages:
+            introduced(terminal)
+        if habits.messages or habits.media:
+            time, first = _stamp(int(source.time_s[0])), source.bodies(slice(0, 1))[0]
+            departs(terminal, card_of("回放", number), time, habits, first)
+
+
+def _end(sources: list[_Source], fleet: Fleet, habits: Habits) -> None:
+    if habits.messages:
+        for source, terminal in zip(sources, fleet.terminals, strict=True):
+            arrives(terminal, _stamp(int(source.time_s[-1])), habits)
+
+
+def _stamp(time_s: int) -> str:
+    return from_us(time_s * US_PER_S).astimezone(CHINA).strftime("%y%m%d%H%M%S")
 
 
 def _read(options: ReplayOptions, say: Progress) -> tuple[list[RealTrack], list[ReadReport]]:

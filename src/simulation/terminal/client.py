@@ -1,8 +1,8 @@
-"""A JT/T 808 terminal as a client (2013 and 2019): what a terminal does on its side of the connection.
+"""A JT/T 808 terminal as a client (2011, 2013, 2019): what a terminal does on its side of the connection.
 
-``Terminal`` registers, authenticates, sends positions with a bounded number of unconfirmed messages, and keeps what
-was not confirmed. It has no task and no timer of its own; ``Fleet`` looks after all of them with one ticker, so that
-a process can hold some thousands.
+``Terminal`` registers, authenticates, sends positions with a bounded number of unconfirmed messages, keeps what was not confirmed,
+and obeys what the platform sends (``answers``, ``outbox``). It has no task and no timer of its own; ``Fleet`` looks after all of
+them with one ticker, so that a process can hold some thousands.
 
 A position is delivered when the platform's 0x8001 with its serial says 0. Not confirmed in time: the message is sent
 again with the same serial, up to ``RESENDS`` times (2013 clause 6.4), then the connection is made anew. Whatever was
@@ -14,95 +14,26 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
-from typing import cast
+from collections.abc import Callable, Iterable
 
-from simulation.terminal.answers import answers, new_device
+from simulation.terminal.device import new_device
+from simulation.terminal.duties import Duties
+from simulation.terminal.link import Link
+from simulation.terminal.outbox import RESENDS, Outbox
+from simulation.terminal.state import State, Timing, Unconfirmed
 from simulation.terminal.statistics import FleetStats
 from telemetry.jt808.ids import MessageId
 from telemetry.jt808.rejection import Rejection
 from telemetry.jt808.scalar import messages as m
-from telemetry.jt808.scalar.framing import MAX_BODY, FrameReader, encode_frame
-from telemetry.jt808.scalar.header import Header, build_message, parse_header
-from telemetry.jt808.scalar.report import BATCH_BLIND_ZONE, encode_batch
-
-RESENDS = 3
-_MAX_BACKOFF_S = 30.0
-#: What the platform sends to answer us or to ask for packages: a terminal answers nothing to it.
-_SILENT = frozenset(
-    {
-        MessageId.PLATFORM_GENERAL_REPLY,
-        MessageId.REGISTRATION_REPLY,
-        MessageId.PLATFORM_RETRANSMIT_REQUEST,
-        MessageId.TIME_REPLY,
-    }
+from telemetry.jt808.scalar.framing import MAX_BODY, encode_frame
+from telemetry.jt808.scalar.header import Header, Version, build_message, parse_header
+from telemetry.jt808.scalar.report import (
+    BATCH_BLIND_ZONE,
+    BATCH_NORMAL,
+    encode_batch,
 )
 
-
-class State(Enum):
-    """Where a terminal is in its life."""
-
-    OFFLINE = "offline"  # no network: told so
-    WAITING = "waiting"  # for its time to connect
-    CONNECTING = "connecting"
-    REGISTERING = "registering"
-    AUTHENTICATING = "authenticating"
-    RUNNING = "running"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Seconds. ``confirm_s``: how long a message waits for its 0x8001 before it is sent again."""
-
-    connect_s: float = 10.0
-    confirm_s: float = 10.0
-    heartbeat_s: float = 60.0
-    tick_s: float = 0.1
-
-
-class _Unconfirmed:
-    """A position message on its way."""
-
-    __slots__ = ("bodies", "frame", "message_id", "resends", "sent_at")
-
-    def __init__(self, message_id: int, frame: bytes, bodies: list[bytes], sent_at: float) -> None:
-        self.message_id = message_id
-        self.frame = frame
-        self.bodies = bodies
-        self.sent_at = sent_at
-        self.resends = 0
-
-
-class _Link(asyncio.Protocol):
-    """One TCP connection of a terminal. A link the terminal has given up is no longer ``terminal.link``."""
-
-    __slots__ = ("paused", "reader", "terminal", "transport")
-
-    def __init__(self, terminal: Terminal) -> None:
-        self.terminal = terminal
-        self.reader = FrameReader()
-        self.paused = False
-        self.transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
-        self.terminal.connected(self)
-
-    def data_received(self, data: bytes) -> None:
-        self.terminal.received(self, data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.terminal.lost(self, exc)
-
-    def pause_writing(self) -> None:
-        self.paused = True
-
-    def resume_writing(self) -> None:
-        self.paused = False
-        self.terminal.writable(self)
+_MAX_BACKOFF_S = 30.0
 
 
 class Terminal:
@@ -118,7 +49,6 @@ class Terminal:
         "_failures",
         "_link",
         "_loop",
-        "_newest",
         "_online",
         "_queue",
         "_serial",
@@ -127,7 +57,9 @@ class Terminal:
         "_unconfirmed",
         "_window",
         "device",
+        "duties",
         "last_sent_at",
+        "outbox",
         "phone",
         "registration",
         "retry_at",
@@ -145,11 +77,19 @@ class Terminal:
         window: int,
         timing: Timing,
         loop: asyncio.AbstractEventLoop,
+        clock: Callable[[], float] | None = None,
     ) -> None:
+        """``clock``: the time of the device (``Duties``)."""
         self.phone = phone
         self.registration = registration
         self.version = registration.version
-        self.device = new_device(registration.version, registration.device_id)
+        self.device = new_device(registration.version, registration.device_id, registration.plate)
+        self.outbox = Outbox(
+            phone, self.version, stats, confirm_s=timing.confirm_s, serials=self._serials, write=self._write
+        )
+        self.duties = Duties(
+            self.device, self.outbox, stats, send=self._send, restart=self._restart, clock=clock
+        )
         self.state = State.WAITING
         self.retry_at = 0.0
         self.last_sent_at = 0.0
@@ -159,17 +99,16 @@ class Terminal:
         self._timing = timing
         self._loop = loop
         self._queue: deque[bytes] = deque()
-        self._newest: bytes | None = None  # the position that was offered last
         self._blind = 0  # so many at the head of the queue are older than this connection
         self._again = 0  # so many at the head of the queue were sent before
-        self._unconfirmed: dict[int, _Unconfirmed] = {}
+        self._unconfirmed: dict[int, Unconfirmed] = {}
         self._serial = 0
         self._code: bytes | None = None
         self._control: int | None = None  # serial of the registration or authentication that waits
         self._deadline = 0.0
         self._failures = 0
         self._online = False
-        self._link: _Link | None = None
+        self._link: Link | None = None
 
     # --- for the owner --------------------------------------------------------------------------------------------
 
@@ -178,12 +117,27 @@ class Terminal:
         before = len(self._queue)
         self._queue.extend(bodies)
         if len(self._queue) > before:
-            self._newest = self._queue[-1]
+            self.duties.at(self._queue[-1], self._loop.time())
         self._stats.offered += len(self._queue) - before
         if self.state is State.RUNNING:
             self._pump()
         else:
-            self._blind = len(self._queue)
+            self._blind = self._batched(len(self._queue))
+
+    def offer_together(self, bodies: list[bytes]) -> None:
+        """As ``offer``, in one message (0x0704 type 0) where there is a connection and they fit; 2011 has no such message."""
+        body = encode_batch(BATCH_NORMAL, bodies)
+        room = len(self._unconfirmed) < self._window and len(body) <= MAX_BODY
+        if self.state is not State.RUNNING or self._queue or not room or self.version is Version.V2011:
+            self.offer(bodies)
+            return
+        self.duties.at(bodies[-1], self._loop.time())
+        self._stats.offered += len(bodies)
+        self._write(self._frame(MessageId.LOCATION_BATCH, body, bodies))
+
+    def say(self, message_id: int, body: bytes) -> None:
+        """Send a message of its own that is no position of the owner's, now or at the next login, again until it is confirmed."""
+        self.outbox.say(message_id, body, self._loop.time())
 
     @property
     def waiting(self) -> int:
@@ -220,7 +174,7 @@ class Terminal:
         """Open the connection; called by ``Fleet``. Failures are counted and retried later."""
         try:
             async with asyncio.timeout(self._timing.connect_s):
-                await self._loop.create_connection(lambda: _Link(self), *self._address)
+                await self._loop.create_connection(lambda: Link(self), *self._address)
         except (OSError, TimeoutError) as error:
             self._stats.connect_failures += 1
             self._stats.last_problem = (
@@ -239,16 +193,18 @@ class Terminal:
                 self._overdue(now, late)
             elif now - self.last_sent_at >= self._timing.heartbeat_s:
                 self._send(MessageId.HEARTBEAT, b"")
+            if self.outbox.due <= now:
+                self.duties.tick(now)
         elif self.state in (State.REGISTERING, State.AUTHENTICATING) and now > self._deadline:
             self._stats.last_problem = f"no answer while {self.state.value}"
             self._reconnect()
 
     # --- for the link ---------------------------------------------------------------------------------------------
 
-    def connected(self, link: _Link) -> None:
+    def connected(self, link: Link) -> None:
         """The connection stands: register, or authenticate with the code of before."""
         if self.state is not State.CONNECTING:  # stopped, or gone offline, on the way
-            _abort(link)
+            link.abort()
             return
         self._link = link
         self._stats.connects += 1
@@ -257,7 +213,7 @@ class Terminal:
         else:
             self._authenticate(self._code)
 
-    def received(self, link: _Link, data: bytes) -> None:
+    def received(self, link: Link, data: bytes) -> None:
         """Bytes of the platform."""
         if link is not self._link:
             return
@@ -273,7 +229,7 @@ class Terminal:
         if self.state is State.RUNNING and self._queue:
             self._pump()
 
-    def lost(self, link: _Link, exc: Exception | None) -> None:
+    def lost(self, link: Link, exc: Exception | None) -> None:
         """The connection ended, by the platform or the network."""
         if link is not self._link:  # we dropped it ourselves
             return
@@ -283,7 +239,7 @@ class Terminal:
         )
         self._reconnect()
 
-    def writable(self, link: _Link) -> None:
+    def writable(self, link: Link) -> None:
         """The platform reads again."""
         if link is self._link and self.state is State.RUNNING:
             self._pump()
@@ -304,9 +260,13 @@ class Terminal:
                 self._stats.bad_frames += 1
             elif registered.serial == self._control:
                 self._registered(registered)
-        elif message_id not in _SILENT and self.state is State.RUNNING:
-            for answer_id, answer in answers(self.device, header, body, self._newest):
-                self._send(answer_id, answer)
+        elif self.state is State.RUNNING:
+            self.duties.obey(header, body, self._loop.time())
+
+    def _restart(self, after_s: float) -> None:
+        """Hang up, and come back later."""
+        self._drop()
+        self.state, self.retry_at = State.WAITING, self._loop.time() + after_s
 
     def _register(self) -> None:
         self.state = State.REGISTERING
@@ -335,7 +295,8 @@ class Terminal:
             return
         entry = self._unconfirmed.get(reply.serial)
         if entry is None or entry.message_id != reply.id:
-            self._stats.unmatched_replies += reply.id in (MessageId.LOCATION, MessageId.LOCATION_BATCH)
+            if not self.outbox.confirmed(reply.serial, reply.id, reply.result):
+                self._stats.unmatched_replies += reply.id in (MessageId.LOCATION, MessageId.LOCATION_BATCH)
             return
         del self._unconfirmed[reply.serial]
         if reply.result in (0, 4):  # 4 = alarm confirmed: the report was taken
@@ -353,6 +314,7 @@ class Terminal:
             self._failures = 0
             self._online = True
             self._stats.online += 1
+            self.outbox.online(self._loop.time())
             return  # ``received`` goes on with the queue
         self._stats.refused_authentications += 1
         self._stats.last_problem = f"authentication of terminal {self.phone} refused with result {result}"
@@ -372,7 +334,13 @@ class Terminal:
 
     def _next_report(self) -> bytes:
         body = self._queue.popleft()
+        if self.device.status:
+            return self._frame(MessageId.LOCATION, self.device.marked(body), [body])
         return self._frame(MessageId.LOCATION, body, [body])
+
+    def _batched(self, count: int) -> int:
+        """So many of ``count`` old positions go up in batches: 2011 has no 0x0704."""
+        return 0 if self.version is Version.V2011 else count
 
     def _next_batch(self) -> bytes:
         bodies, length = [], 3
@@ -380,12 +348,13 @@ class Terminal:
             bodies.append(self._queue.popleft())
             self._blind -= 1
             length += 2 + len(bodies[-1])
-        return self._frame(MessageId.LOCATION_BATCH, encode_batch(BATCH_BLIND_ZONE, bodies), bodies)
+        told = [self.device.marked(body) for body in bodies] if self.device.status else bodies
+        return self._frame(MessageId.LOCATION_BATCH, encode_batch(BATCH_BLIND_ZONE, told), bodies)
 
     def _frame(self, message_id: int, body: bytes, bodies: list[bytes]) -> bytes:
         serial = self._next_serial()
         frame = encode_frame(build_message(message_id, body, self.phone, serial, version=self.version))
-        self._unconfirmed[serial] = _Unconfirmed(message_id, frame, bodies, self._loop.time())
+        self._unconfirmed[serial] = Unconfirmed(message_id, frame, bodies, self._loop.time())
         repeated = min(self._again, len(bodies))
         self._again -= repeated
         self._stats.sent += len(bodies) - repeated
@@ -394,16 +363,33 @@ class Terminal:
 
     def _next_serial(self) -> int:
         self._serial = (self._serial + 1) & 0xFFFF
-        while self._serial in self._unconfirmed:
+        while self._serial in self._unconfirmed or self._serial in self.outbox.unconfirmed:
             self._serial = (self._serial + 1) & 0xFFFF
         return self._serial
 
-    def _send(self, message_id: int, body: bytes) -> int:
-        serial = self._next_serial()
+    def _serials(self, count: int) -> int:
+        """The first of ``count`` serial numbers in a row."""
+        first, k = self._next_serial(), 1
+        while k < count:
+            following = (first + k) & 0xFFFF
+            if following in self._unconfirmed or following in self.outbox.unconfirmed:
+                self._serial = following
+                first, k = self._next_serial(), 0
+            k += 1
+        self._serial = (first + count - 1) & 0xFFFF
+        return first
+
+    def _write(self, frames: bytes) -> None:
         if self._link is not None and self._link.transport is not None:
-            frame = encode_frame(build_message(message_id, body, self.phone, serial, version=self.version))
-            self._link.transport.write(frame)
+            self._link.transport.write(frames)
             self.last_sent_at = self._loop.time()
+
+    def _send(self, message_id: int, body: bytes) -> int:
+        if len(body) > MAX_BODY:
+            self._write(self.outbox.packages(message_id, body))
+            return self._serial
+        serial = self._next_serial()
+        self._write(encode_frame(build_message(message_id, body, self.phone, serial, version=self.version)))
         return serial
 
     # --- trouble --------------------------------------------------------------------------------------------------
@@ -428,15 +414,16 @@ class Terminal:
         """End the connection; what was unconfirmed goes back to the head of the queue, in order."""
         if self._link is not None:
             link, self._link = self._link, None
-            _abort(link)
+            link.abort()
         if self._online:
             self._online = False
             self._stats.online -= 1
+            self.outbox.offline()
         returned = [body for entry in self._unconfirmed.values() for body in entry.bodies]
         self._unconfirmed.clear()
         self._queue.extendleft(reversed(returned))
         self._again += len(returned)
-        self._blind = len(self._queue)
+        self._blind = self._batched(len(self._queue))
 
     def _reconnect(self) -> None:
         self._drop()
@@ -449,8 +436,3 @@ class Terminal:
         pause = min(_MAX_BACKOFF_S, 0.5 * 2.0 ** min(self._failures, 10))
         self._failures += 1
         self.retry_at = self._loop.time() + pause * random.uniform(0.5, 1.0)  # noqa: S311 - spread, not secrecy
-
-
-def _abort(link: _Link) -> None:
-    if link.transport is not None:
-        link.transport.abort()

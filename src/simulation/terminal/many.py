@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from runtime.errors import UnavailableError
-from simulation.terminal.client import State, Terminal, Timing
+from simulation.terminal.client import Terminal
+from simulation.terminal.state import State, Timing
 from simulation.terminal.statistics import FleetStats
 from telemetry.jt808.scalar import messages as m
 from telemetry.jt808.scalar.header import Version
@@ -15,7 +17,7 @@ class Fleet:
     """All terminals of a process, as an async context manager: it connects them, looks after them, closes them.
 
     ``window``: position messages a terminal may have unconfirmed. ``max_connecting``: connections being opened at a
-    time, so that thousands of terminals do not arrive as one wall.
+    time, so that thousands of terminals do not arrive as one wall. ``clock``: the time of the devices (``Terminal``).
     """
 
     def __init__(
@@ -26,12 +28,14 @@ class Fleet:
         window: int = 16,
         timing: Timing | None = None,
         max_connecting: int = 64,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.stats = FleetStats()
         self.terminals: list[Terminal] = []
         self._address = (host, port)
         self._window = window
         self._timing = timing or Timing()
+        self._clock = clock
         self._max_connecting = max_connecting
         self._connecting: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.Task[None] | None = None
@@ -58,6 +62,7 @@ class Fleet:
             window=self._window,
             timing=self._timing,
             loop=asyncio.get_running_loop(),
+            clock=self._clock,
         )
         self.terminals.append(terminal)
         return terminal
@@ -81,13 +86,18 @@ class Fleet:
                 )
 
     async def flush(self, stall_s: float = 60.0) -> bool:
-        """Wait until nothing waits any more. False when for ``stall_s`` nothing moved: the platform is gone."""
+        """Wait until nothing waits any more, messages of their own included. False when for ``stall_s`` nothing moved: the platform is
+        gone."""
         loop = asyncio.get_running_loop()
-        best, since = self.stats.waiting, loop.time()
-        while self.stats.waiting:
+
+        def waiting() -> int:
+            return self.stats.waiting + self.stats.unsaid
+
+        best, since = waiting(), loop.time()
+        while waiting():
             await asyncio.sleep(self._timing.tick_s / 2)
-            if self.stats.waiting < best:
-                best, since = self.stats.waiting, loop.time()
+            if waiting() < best:
+                best, since = waiting(), loop.time()
             elif loop.time() - since > stall_s:
                 return False
         return True
@@ -116,5 +126,6 @@ class Fleet:
 def registration(
     plate: str, device_id: str, version: Version, *, manufacturer: str = "GONGC", model: str = "SIMULATOR"
 ) -> m.Registration:
-    """A registration of Nantong (GB/T 2260: 320600) with a blue plate."""
+    """A registration of Nantong (GB/T 2260: 320600) with a blue plate. 2011 has eight bytes for the model."""
+    model = model[:8] if version is Version.V2011 else model
     return m.Registration(32, 600, manufacturer, model, device_id, 1, plate, version)

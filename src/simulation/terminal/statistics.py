@@ -59,6 +59,11 @@ class FleetStats:
     refused_registrations: Counter[int] = field(default_factory=Counter)
     refused_authentications: int = 0
     online: int = 0  # authenticated now
+    said: int = 0  # messages of their own that are no positions of the owner's (``outbox``)
+    said_confirmed: int = 0
+    said_refused: Counter[int] = field(default_factory=Counter)  # by message id
+    said_lost: int = 0  # never confirmed, or no room to keep it
+    answered: Counter[int] = field(default_factory=Counter)  # messages of the platform, by id
     last_problem: str = ""
     latency: LatencyHistogram = field(default_factory=LatencyHistogram)  # message sent -> its 0x8001
 
@@ -66,6 +71,23 @@ class FleetStats:
     def waiting(self) -> int:
         """Positions that are neither confirmed nor refused nor abandoned yet."""
         return self.offered - self.confirmed - self.refused.total() - self.abandoned
+
+    @property
+    def unsaid(self) -> int:
+        """Messages of their own that are neither confirmed nor refused nor given up yet."""
+        return self.said - self.said_confirmed - self.said_refused.total() - self.said_lost
+
+
+def said_line(stats: FleetStats) -> str:
+    """The account of messages of their own and of what they were asked, as a line for people; "" = there was none."""
+    if not stats.said and not stats.answered:
+        return ""
+    refused = ", ".join(f"0x{each:04X} {count:,}" for each, count in sorted(stats.said_refused.items()))
+    asked = ", ".join(f"0x{each:04X} {count:,}" for each, count in sorted(stats.answered.items()))
+    return (
+        f"自发消息 messages of their own {stats.said:,}: 确认 confirmed {stats.said_confirmed:,}, 拒绝 refused {refused or 0}, "
+        f"未确认 unconfirmed {stats.unsaid + stats.said_lost:,}; 收到平台消息 asked by the platform: {asked or 0}"
+    )
 
 
 def interrupted(stats: FleetStats) -> str:
