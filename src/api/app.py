@@ -41,6 +41,7 @@ from api.messages.units import router as unit_channels
 from api.operations.endpoints import router as operations
 from api.positions.endpoints import router as positions
 from api.registry.endpoints import router as registry
+from api.registry.seals import router as seals
 from api.registry.secrecy import router as secrecy
 from api.routes import add_routes
 from api.statistics.alerts import router as alert_statistics
@@ -102,6 +103,7 @@ _ROUTERS: Final = (
     message_failures,
     *identity,
     secrecy,
+    seals,
     registry,
     observability.router,
     documentation.router,
