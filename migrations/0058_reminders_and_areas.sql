@@ -70,7 +70,9 @@ CREATE TABLE terminal_areas (
     command_shape   text,
     under_way       boolean NOT NULL DEFAULT false,
     sure            boolean NOT NULL DEFAULT true, -- whether it was known what was there when the command was asked
-    failure         text,                          -- why it is not there: a code of the command, or of the shape
+    asked           integer NOT NULL DEFAULT 0,    -- how many commands were
+    refusal         text,                          -- why the fence cannot be sent, a code: it has holes, parts, too many vertices
+    failure         text,                          -- why the last command failed, a code
     failures        integer NOT NULL DEFAULT 0,
     retry_at        timestamptz,                   -- null with a failure: not before the office says so
     settled_at      timestamptz NOT NULL DEFAULT clock_timestamp(),   -- a terminal that registers or restarts later may have lost it

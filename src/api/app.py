@@ -40,6 +40,7 @@ from api.messages.own import router as own_channels
 from api.messages.units import router as unit_channels
 from api.operations.endpoints import router as operations
 from api.positions.endpoints import router as positions
+from api.registry.areas import router as areas
 from api.registry.endpoints import router as registry
 from api.registry.seals import router as seals
 from api.registry.secrecy import router as secrecy
@@ -104,6 +105,7 @@ _ROUTERS: Final = (
     *identity,
     secrecy,
     seals,
+    areas,
     registry,
     observability.router,
     documentation.router,

@@ -46,6 +46,8 @@ KINDS: Final[dict[str, Kind]] = {
         Kind("query_parameters", "查询终端参数", "what are your parameters", "send", True, True, _DAY, _WEEK),
         Kind("query_attributes", "查询终端属性", "what device are you", "send", True, True, _DAY, _WEEK),
         Kind("set_parameters", "设置终端参数", "set parameters", "configure", False, True, _DAY, _WEEK),
+        # Asked by the program alone (registry/areas): set again, an area is what it was.
+        Kind("areas", "下发围栏", "set or delete an area", "configure", False, True, _TEN, _DAY),
         # Whoever is not sure whether a car was locked must look, not try again: these are never sent twice.
         Kind("reset", "终端复位", "restart the device", "control", False, False, _HALF, _HOUR),
         Kind("lock", "车门加锁、解锁", "lock or unlock the doors", "control", True, False, _HALF, _HOUR),

@@ -25,6 +25,17 @@ _URGENT_2019, _NOTICE_2019 = 2, 3
 #: Kind of a text (2019): 1 = notice.
 _NOTICE: Final = 1
 _RESET: Final = 4
+#: Shape of an area -> the messages that set and delete it.
+_AREAS: Final = {
+    "circle": (MessageId.SET_CIRCLES, MessageId.DELETE_CIRCLES),
+    "rectangle": (MessageId.SET_RECTANGLES, MessageId.DELETE_RECTANGLES),
+    "polygon": (MessageId.SET_POLYGON, MessageId.DELETE_POLYGONS),
+}
+#: Attributes of an area: entering and leaving are told to the platform (bits 3, 5). The driver is told by reminders: his
+#: terminal knows of no orders.
+_TELLS_PLATFORM: Final = 1 << 3 | 1 << 5
+#: Kind of setting of circles and rectangles: 0 would replace all that others have set.
+_ADD, _CHANGE = 1, 2
 #: Bits of the status of a position.
 _POSITIONED, _LOCKED = 1 << 1, 1 << 12
 #: Parameters that are passwords of the radio network: what they are is shown to nobody.
@@ -81,6 +92,19 @@ def _cut(fields: Mapping[str, Any], _version: Version, encoding: Encoding) -> _M
     return MessageId.TERMINAL_CONTROL, {"command": encoding.cut_words[0 if fields["cut"] else 1]}
 
 
+def _areas(fields: Mapping[str, Any], version: Version, _: Encoding) -> _Message:
+    """One area set, or one deleted, by its shape."""
+    setting, deleting = _AREAS[fields["shape"]]
+    if fields["action"] == "delete":
+        return deleting, {"ids": [fields["id"]]}
+    area = {"id": fields["id"], "attributes": _TELLS_PLATFORM, **fields["place"]}
+    if version is Version.V2019:
+        area["name"] = fields["name"]
+    if fields["shape"] == "polygon":
+        return setting, area
+    return setting, {"setting": _CHANGE if fields["there"] else _ADD, "areas": [area]}
+
+
 _ENCODERS: Final[dict[str, Callable[[Mapping[str, Any], Version, Encoding], _Message]]] = {
     "text": _text,
     "location": lambda *_: (MessageId.LOCATION_QUERY, {}),
@@ -88,6 +112,7 @@ _ENCODERS: Final[dict[str, Callable[[Mapping[str, Any], Version, Encoding], _Mes
     "query_parameters": _query_parameters,
     "query_attributes": lambda *_: (MessageId.QUERY_ATTRIBUTES, {}),
     "set_parameters": _set_parameters,
+    "areas": _areas,
     "reset": lambda *_: (MessageId.TERMINAL_CONTROL, {"command": _RESET}),
     "lock": _lock,
     "cut": _cut,
