@@ -28,6 +28,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "query_parameters": {"ids": ["0x0001", "0x0055"]},
     "query_attributes": {},
     "set_parameters": {"parameters": [{"id": "0x0029", "value": 15}]},
+    "areas": {"action": "delete", "shape": "polygon", "id": 7},
     "reset": {},
     "lock": {"locked": True},
     "cut": {"cut": True},

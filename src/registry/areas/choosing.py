@@ -51,7 +51,10 @@ async def send_down(connection: Connection, fence: str) -> None:
 
 async def send_unit_down(connection: Connection, unit: str) -> bool:
     """Every fence of a unit goes; False: there is no such unit, or not for the caller."""
-    if await connection.fetchval("SELECT true FROM organisations WHERE id = $1", unit) is None:
+    if (
+        await connection.fetchval("SELECT true FROM organisations WHERE id = $1 AND unit_in_reach(id)", unit)
+        is None
+    ):
         return False
     await _choose(connection, unit, "")
     await _try_again(connection, "organisation = $1", unit)
@@ -81,7 +84,10 @@ async def call_back(connection: Connection, fence: str) -> None:
 
 async def call_unit_back(connection: Connection, unit: str) -> bool:
     """Not every fence of the unit goes any more; False: there is no such unit, or not for the caller."""
-    if await connection.fetchval("SELECT true FROM organisations WHERE id = $1", unit) is None:
+    if (
+        await connection.fetchval("SELECT true FROM organisations WHERE id = $1 AND unit_in_reach(id)", unit)
+        is None
+    ):
         return False
     await connection.execute("DELETE FROM fences_sent_down WHERE organisation = $1 AND fence = ''", unit)
     return True
