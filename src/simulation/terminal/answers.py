@@ -17,7 +17,12 @@ _OK, _BAD, _UNSUPPORTED = 0, 2, 3
 #: Parameters that every simulated terminal has: heartbeat, replies, positions, highest speed.
 PARAMETERS: Final[Mapping[int, int]] = {0x0001: 60, 0x0002: 10, 0x0003: 3, 0x0020: 0, 0x0029: 10, 0x0055: 100}
 #: Messages that are confirmed and nothing else.
-_CONFIRMED: Final = frozenset({MessageId.TEXT, MessageId.TRACKING, MessageId.TERMINAL_CONTROL})
+_CONFIRMED: Final = frozenset(
+    {
+        MessageId.TEXT, MessageId.TRACKING, MessageId.TERMINAL_CONTROL, MessageId.SET_CIRCLES, MessageId.DELETE_CIRCLES,
+        MessageId.SET_RECTANGLES, MessageId.DELETE_RECTANGLES, MessageId.SET_POLYGON, MessageId.DELETE_POLYGONS,
+    }
+)  # fmt: skip
 _LOCKED: Final = 1 << 12
 
 Answer = tuple[int, bytes]
