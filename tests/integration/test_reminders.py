@@ -160,11 +160,11 @@ async def test_a_kill_at_any_step_neither_loses_it_nor_tells_twice(world: World,
     await live(world, worker, clock, stand(8 * H - 600, 8 * H))
     fail[0] = True
     with pytest.raises(RuntimeError, match="killed"):
-        await live(world, worker, clock, out[:40], together=40)
+        await live(world, worker, clock, out[:12], together=12)
     assert await told(world) == []
-    await live(world, world.worker(now_us=clock), clock, out[40:41], together=1)
+    await live(world, world.worker(now_us=clock), clock, out[12:13], together=1)
     assert [condition for condition, _ in await told(world)] == ["left_without_order"]
-    await live(world, world.worker(now_us=clock), clock, out[41:])
+    await live(world, world.worker(now_us=clock), clock, out[13:])
     assert len(await told(world)) == 1
 
 

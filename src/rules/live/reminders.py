@@ -19,6 +19,7 @@ from registry.parameters import REMINDER, RULES, ParameterRow, resolve
 from registry.seals import sealed_since
 from registry.snapshot.fleet import FleetSnapshot
 from registry.snapshot.orders import NO_TIME, STATUS
+from registry.unreadable import UnreadableFactError
 from rules.alerts import reminders as kept
 from rules.alerts.reminders import Made
 from rules.live.vehicle_states import Context, Fixes, order_key
@@ -42,7 +43,7 @@ _MOVES_DKMH: Final = 100
 _RENEW_US: Final = 60 * US_PER_S
 #: How often it is asked which vehicles are sealed.
 _SEALS_US: Final = 5 * US_PER_S
-#: After so long a terminal that had no room is tried again.
+#: After so long it is looked again whether a terminal has room, or an order was extended of which was told.
 _AGAIN_US: Final = 60 * US_PER_S
 #: Vehicles and conditions that are remembered as told a while ago.
 _MOST_QUIET: Final = 100_000
@@ -215,7 +216,7 @@ class Reminders:
             every_us = self.of("every_min", reason.vehicle) * 60 * US_PER_S
             if reason.key in known:
                 results.append((reason.condition, "again"))
-                self._rest(reason, now_us + every_us)
+                self._rest(reason, now_us + _AGAIN_US)
             elif told is not None and now_us < told.last_us + every_us:
                 results.append((reason.condition, "too_soon"))
                 self._rest(reason, told.last_us + every_us)
@@ -263,8 +264,11 @@ def _values(snapshot: FleetSnapshot, now_us: int) -> Ints:
     of_unit: dict[str, Ints] = {}
     for no, vehicle in snapshot.vehicles.items():
         if vehicle.organisation not in of_unit:
-            found = resolve(REMINDER, vehicle.organisation, now_us, snapshot.parameters)
-            of_unit[vehicle.organisation] = np.array([found[name] for name in _NAMES], np.int64)
+            try:
+                found = resolve(REMINDER, vehicle.organisation, now_us, snapshot.parameters)
+            except UnreadableFactError:  # it is told as such; its unit is reminded of nothing
+                found = {}
+            of_unit[vehicle.organisation] = np.array([found.get(name, 0) for name in _NAMES], np.int64)
         made[:, no] = of_unit[vehicle.organisation]
     return made
 

@@ -218,7 +218,7 @@ class Transaction:
         )
         turn.recomputed["same_time"] += len(advanced.disturbed)
         await self._again(facts, {}, advanced.disturbed)
-        if len(live) and self._memory.reminders.on(self._now_us):
+        if len(live):
             await self._find_reasons(live, context, advanced, before, moved)
         found: dict[int, list[Episode]] = defaultdict(list)
         for event in advanced.events:
@@ -232,6 +232,8 @@ class Transaction:
         """What drivers are to be told of. What the program fails on there keeps back no position: it is told and counted."""
         reminders, states = self._memory.reminders, self._memory.tracker.states
         try:
+            if not reminders.on(self._now_us):
+                return
             await reminders.follow_seals(self._conn, self._now_us)
             found = reminders.find(live, context, advanced, before, states, moved, self._now_us)
         except Exception as error:
