@@ -4,7 +4,7 @@
 -- Vehicles that are sealed (封存): they must not move. SQL lives in src/registry/seals.py.
 CREATE TABLE vehicle_seals (
     no           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    organisation text NOT NULL REFERENCES organisations (id),   -- of the vehicle when it was sealed
+    organisation text NOT NULL REFERENCES organisations (id),   -- of the vehicle when it was sealed, for the audit
     vehicle      text NOT NULL REFERENCES vehicles (id),
     sealed_from  timestamptz NOT NULL,
     sealed_to    timestamptz CHECK (sealed_to >= sealed_from),  -- null: until somebody lifts it
@@ -14,7 +14,7 @@ CREATE TABLE vehicle_seals (
 COMMENT ON TABLE vehicle_seals IS 'When vehicles are sealed (封存); of one vehicle one at a time.';
 CREATE UNIQUE INDEX vehicle_seals_one ON vehicle_seals (vehicle) WHERE sealed_to IS NULL;
 CREATE INDEX vehicle_seals_until ON vehicle_seals (sealed_to);
-SELECT scope_table('vehicle_seals', 'SELECT, INSERT, UPDATE');
+SELECT scope_table('vehicle_seals', 'SELECT, INSERT, UPDATE', 'EXISTS (SELECT FROM vehicles v WHERE v.id = vehicle)');
 SELECT audit_table('vehicle_seals', 'seals', 'no', 'r ->> ''vehicle''', vehicle => 'r ->> ''vehicle''');
 
 -- What drivers were reminded of: written in the transaction that has asked for the command, by src/rules/alerts/reminders.py.

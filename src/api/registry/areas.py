@@ -54,7 +54,7 @@ class FenceInTerminals(BaseModel):
     shape: ShapeName | None
     refusal: Refusal | None
     advice: str | None
-    counts: dict[State, int]
+    counts: dict[str, int]
     items: list[AreaOfTerminal]
     next: str | None
 
