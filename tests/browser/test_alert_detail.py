@@ -75,7 +75,7 @@ async def _publish(world: World, found: dict[str, tuple[Any, Any]]) -> dict[str,
         await publish_feed(
             connection, await publish(connection, [judgement_of(near, body, None, number, NOW_US + 10**9)])
         )
-    await _remind(connection, number, found["mileage"][1].from_us)
+    await _remind(connection, number, found["location"][1].from_us)
     rows = await connection.fetch("SELECT id, rule || '/' || subject AS name FROM alerts")
     await connection.close()
     ids = {row["name"]: row["id"] for row in rows}
@@ -175,9 +175,6 @@ async def test_from_the_list_by_keyboard_and_through_it(visit: Visit, ids: dict[
     await page.locator(".map").scroll_into_view_if_needed()
     await expect(page.locator(".formula")).to_contain_text(re.compile("1.8 倍 ?≥ ?倍数 1.5 倍"))
     await expect(page.get_by_role("img", name="证据地图")).to_be_visible()
-    reminded = page.get_by_role("region", name="对驾驶员的提醒")
-    await expect(reminded).to_contain_text("派车超时未返回")
-    await expect(reminded).to_contain_text(f"请尽快返回 {MARKUP}")
     await picture(page, "alert-mileage")
     assert await flaws(page) == []
     await page.goto("/alerts")
@@ -211,6 +208,9 @@ async def test_slider_chart_and_map_in_step(
     await page.locator(".chart .u-over").hover(position={"x": 400, "y": 40})
     await expect(here).not_to_contain_text("第 10 /")
     await expect(page.locator("details table")).to_contain_text("定位中断")
+    reminded = page.get_by_role("region", name="对驾驶员的提醒")
+    await expect(reminded).to_contain_text("派车超时未返回")
+    await expect(reminded).to_contain_text(f"请尽快返回 {MARKUP}")
     await picture(page, "alert-location")
     await page.locator(".map").focus()
     width = await page.locator(".bar path").get_attribute("d")

@@ -14,6 +14,8 @@ from api.app import create_app
 from office.identity.tokens import create_token
 from registry.parameter_values import Threshold, put_threshold
 from registry.seals import lift, seal
+from rules.alerts.model import Alert
+from rules.alerts.reminders import of_alert
 from rules.live.process import Worker
 from runtime.settings import Settings
 from runtime.units import from_us
@@ -256,6 +258,9 @@ async def test_overdue_orders_and_sealed_vehicles(world: World) -> None:
     (alert,) = await world.alerts()
     frozen = (await world.evidence(alert["id"]))["reminders"]
     assert [one["condition"] for one in frozen] == ["order_overdue"] * 2
+    async with world.pool.acquire() as conn:  # from before its time, by its evidence
+        beside = await of_alert(conn, Alert.from_body(alert))
+    assert [one["command"] for one in beside] == [one["command"] for one in frozen]
     async with world.pool.acquire() as conn, conn.transaction():
         assert await seal(conn, "V1", world.time(12 * H), None, "车改封存")
         assert await seal(conn, "V1", world.time(13 * H), None, "再次") is False

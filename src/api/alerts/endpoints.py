@@ -174,10 +174,7 @@ async def get_alert(request: Request, id: AlertId) -> Response:
 
 async def _reminders(connection: Connection, versions: Sequence[VersionedAlert]) -> list[dict[str, Any]]:
     """What the driver was told while what the alert is about went on."""
-    if not versions:
-        return []
-    now = versions[-1].alert
-    return await of_alert(connection, now.rule, now.vehicle, now.occurred_from, now.occurred_to, now.order)
+    return await of_alert(connection, versions[-1].alert) if versions else []
 
 
 def _version(one: VersionedAlert) -> dict[str, Any]:

@@ -13,12 +13,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from rules.alerts.feed import evidence_of
+from rules.alerts.model import Alert
+from rules.evidence import parse
 from rules.evidence_parts import Reminder
 from runtime.connection import Connection
 from runtime.units import from_us, to_us
 
-#: Rules whose alerts are about a stretch that was driven just now; the others come days later, and nobody was reminded of them.
-RULES: Final = frozenset({"location", "off_hours", "destination", "mileage"})
+#: Rules whose alerts are about a time that a vehicle drove, and whose evidence has what its driver was told in it.
+RULES: Final = frozenset({"location", "off_hours"})
+#: An order that is a part of an alert has been overdue for no longer (``registry.facts.order_notes``).
+OVERDUE_DAYS: Final = 31
 #: Reminders of one alert that are shown.
 MOST_SHOWN: Final = 200
 
@@ -127,23 +132,30 @@ def _frozen(row: Mapping[str, Any]) -> Reminder:
     }
 
 
-async def of_alert(
-    conn: Connection,
-    rule: str,
-    vehicle: str | None,
-    since: datetime,
-    until: datetime | None,
-    order: str | None,
-) -> list[dict[str, Any]]:
-    """What the driver was told in the time of an alert, or of its order, as it stands now: the first first."""
-    if vehicle is None or rule not in RULES:
+async def of_alert(conn: Connection, alert: Alert) -> list[dict[str, Any]]:
+    """What the driver was told in the time of an alert, and what else its evidence names, as it stands now: the first first."""
+    if alert.vehicle is None or alert.rule not in RULES:
         return []
     rows = await conn.fetch(
         f"SELECT {_SHOWN} FROM reminders r JOIN terminal_commands c ON c.no = r.command WHERE r.vehicle = $1"  # noqa: S608 - our own constants
-        " AND ((r.about >= $2 AND ($3::timestamptz IS NULL OR r.about <= $3)) OR r.order_id = $4) ORDER BY r.no LIMIT $5",
-        vehicle, since, until, order, MOST_SHOWN,
+        " AND r.about >= $2::timestamptz - $4 * interval '1 day' AND ($3::timestamptz IS NULL OR r.about <= $3::timestamptz + interval '1 day')"
+        " ORDER BY r.no DESC LIMIT $5",
+        alert.vehicle, alert.occurred_from, alert.occurred_to, float(OVERDUE_DAYS), MOST_SHOWN,
     )  # fmt: skip
+    within = [_within(alert, row["about"]) for row in rows]
+    named = set() if all(within) else await _named(conn, alert)
     return [
         {name: row[name] for name in ("command", "condition", "text", "about", "asked_at", "state", "failure", "confirmed_at")}
-        for row in rows
+        for row, its in zip(reversed(rows), reversed(within), strict=True)
+        if its or row["command"] in named
     ]  # fmt: skip
+
+
+def _within(alert: Alert, about: datetime) -> bool:
+    return alert.occurred_from <= about and (alert.occurred_to is None or about <= alert.occurred_to)
+
+
+async def _named(conn: Connection, alert: Alert) -> set[int]:
+    """The commands of the reminders that the evidence of an alert names."""
+    kept = await evidence_of(conn, alert.id, alert.version)
+    return set() if kept is None else {one["command"] for one in parse(kept.body).get("reminders", [])}
