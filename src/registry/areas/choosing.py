@@ -14,6 +14,9 @@ _STATE: Final = (
     " WHEN a.wanted_version IS NULL THEN 'ending' WHEN a.holds_version = a.wanted_version THEN 'confirmed' ELSE 'waiting' END"
 )
 
+#: Units above one's own are seen, and not reached.
+_REACHED: Final = "SELECT true FROM organisations WHERE id = $1 AND (current_setting('role') = 'gongche_everywhere' OR id = ANY (reach_units()))"
+
 
 class NoFenceError(Exception):
     """There is no such fence, or not for the caller."""
@@ -51,10 +54,7 @@ async def send_down(connection: Connection, fence: str) -> None:
 
 async def send_unit_down(connection: Connection, unit: str) -> bool:
     """Every fence of a unit goes; False: there is no such unit, or not for the caller."""
-    if (
-        await connection.fetchval("SELECT true FROM organisations WHERE id = $1 AND unit_in_reach(id)", unit)
-        is None
-    ):
+    if await connection.fetchval(_REACHED, unit) is None:
         return False
     await _choose(connection, unit, "")
     await _try_again(connection, "organisation = $1", unit)
@@ -84,10 +84,7 @@ async def call_back(connection: Connection, fence: str) -> None:
 
 async def call_unit_back(connection: Connection, unit: str) -> bool:
     """Not every fence of the unit goes any more; False: there is no such unit, or not for the caller."""
-    if (
-        await connection.fetchval("SELECT true FROM organisations WHERE id = $1 AND unit_in_reach(id)", unit)
-        is None
-    ):
+    if await connection.fetchval(_REACHED, unit) is None:
         return False
     await connection.execute("DELETE FROM fences_sent_down WHERE organisation = $1 AND fence = ''", unit)
     return True
