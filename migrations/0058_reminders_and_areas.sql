@@ -70,7 +70,6 @@ CREATE TABLE terminal_areas (
     command_shape   text,
     under_way       boolean NOT NULL DEFAULT false,
     sure            boolean NOT NULL DEFAULT true, -- whether it was known what was there when the command was asked
-    asked           integer NOT NULL DEFAULT 0,    -- how many commands were
     refusal         text,                          -- why the fence cannot be sent, a code: it has holes, parts, too many vertices
     failure         text,                          -- why the last command failed, a code
     failures        integer NOT NULL DEFAULT 0,

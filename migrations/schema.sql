@@ -3088,7 +3088,6 @@ CREATE TABLE terminal_areas (
     command_shape text,
     under_way boolean DEFAULT false NOT NULL,
     sure boolean DEFAULT true NOT NULL,
-    asked integer DEFAULT 0 NOT NULL,
     refusal text,
     failure text,
     failures integer DEFAULT 0 NOT NULL,

@@ -63,6 +63,8 @@ async def live(
         clock.us = world.day + round((part[-1][0] + lag_s) * S)
         await world.send(world.batch(part))
         await worker.turn()
+        while await worker.lag():  # the first turn of a worker only takes its partitions
+            await worker.turn()
 
 
 async def told(world: World) -> list[tuple[str, str]]:

@@ -6,12 +6,13 @@ terminal that differs: one at a time, differences only. All of it in one transac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
+from uuid import uuid4
 
-from registry.areas.shapes import Shape, shape_of
+from registry.areas.shapes import Refusal, Shape, shape_of
 from registry.areas.steps import Held, Step, begin, doubted, heard, next_step, pause_s
 from runtime.connection import Connection
 from telemetry.commands.program import AREAS, Wanted, ask_all
@@ -47,7 +48,7 @@ SELECT b.terminal_no, p.fence, p.version, p.organisation, p.id AS vehicle
 """
 _COLUMNS: Final = (
     "a.terminal_no, a.fence, a.area_id, a.wanted_version, a.wanted_shape, a.holds_version, a.may_hold, a.command_sets, a.command_shape,"
-    " a.under_way, a.sure, a.failure, a.failures, a.asked"
+    " a.under_way, a.sure, a.failure, a.failures"
 )
 #: What differs, of connected terminals to which nothing is under way: one row a terminal.
 _DIFFERENT: Final = f"""
@@ -117,7 +118,7 @@ async def _save(connection: Connection, changed: Sequence[_Changed], *, settled:
         "UPDATE terminal_areas a SET holds_version = u.holds, may_hold = string_to_array(u.may, ','), under_way = u.step IS NOT NULL,"
         " command_sets = CASE WHEN u.step IS NULL THEN a.command_sets ELSE u.sets END, command_shape = COALESCE(u.step, a.command_shape),"
         " sure = u.sure, failure = u.failure, failures = u.failures, retry_at = clock_timestamp() + u.pause * interval '1 s',"
-        " command = COALESCE(u.command, a.command), asked = a.asked + (u.command IS NOT NULL)::integer,"
+        " command = COALESCE(u.command, a.command),"
         " settled_at = CASE WHEN $12 THEN COALESCE((SELECT c.ended_at FROM terminal_commands c WHERE c.no = a.command), a.settled_at)"
         " ELSE a.settled_at END"
         " FROM unnest($1::integer[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::integer[], $7::boolean[], $8::text[],"
@@ -212,7 +213,9 @@ async def _want(connection: Connection) -> None:
     )
 
 
-async def _shapes(connection: Connection, versions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Any]:
+async def _shapes(
+    connection: Connection, versions: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], Shape | Refusal]:
     rows = await connection.fetch(
         "SELECT f.id, f.version, f.geometry FROM unnest($1::text[], $2::integer[]) AS u (id, version)"
         " JOIN fences f ON f.id = u.id AND f.version = u.version",
@@ -222,54 +225,67 @@ async def _shapes(connection: Connection, versions: Sequence[tuple[str, int]]) -
     return {(row["id"], row["version"]): shape_of(row["geometry"]) for row in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """What is asked of a terminal. ``key`` names the command: the row knows of it in the same transaction, so it is never asked again."""
+
+    row: Any
+    held: Held
+    step: Step
+    key: str
+
+
 async def _ask(connection: Connection) -> bool:
     """The next command of each terminal that differs."""
     rows = await connection.fetch(_DIFFERENT, _TERMINALS)
-    steps = [(row, held, step) for row in rows if (step := next_step(held := _held(row))) is not None]
-    setting = sorted({(row["fence"], step.version) for row, _, step in steps if step.version is not None})
+    nexts = [
+        _Next(row, held, step, uuid4().hex)
+        for row in rows
+        if (step := next_step(held := _held(row))) is not None
+    ]
+    setting = sorted({(one.row["fence"], one.step.version) for one in nexts if one.step.version is not None})
     shapes = await _shapes(connection, setting) if setting else {}
-    names = dict(
-        await connection.fetch(
-            "SELECT DISTINCT ON (id) id, name FROM fences WHERE id = ANY($1::text[]) ORDER BY id, version DESC",
-            sorted({fence for fence, _ in setting}),
-        )
+    named = await connection.fetch(
+        "SELECT DISTINCT ON (id) id, name FROM fences WHERE id = ANY($1::text[]) ORDER BY id, version DESC",
+        sorted({fence for fence, _ in setting}),
     )
-    wanted = []
-    for row, _, step in steps:
-        fields: dict[str, Any] = {"fence": row["fence"], "id": row["area_id"], "shape": step.shape}
-        if step.version is None:
-            fields |= {"action": "delete"}
-        else:
-            shape = shapes[row["fence"], step.version]
-            name = _name(names.get(row["fence"], ""))
-            fields |= {
-                "action": "set",
-                "version": step.version,
-                "there": step.there,
-                "name": name,
-                "place": shape.place,
-            }
-        wanted.append(
-            Wanted(_key(row), row["vehicle_no"], "areas", fields, _REASON, _LIFE, terminal=row["terminal_no"])
-        )
+    names = {row["id"]: _name(row["name"]) for row in named}
+    wanted = [
+        Wanted(one.key, one.row["vehicle_no"], "areas", fields, _REASON, _LIFE, one.row["terminal_no"])
+        for one in nexts
+        if (fields := _fields(one, shapes, names)) is not None
+    ]
     asked = await ask_all(connection, AREAS, wanted)
     begun = [
-        _Changed(row, begin(held, step), asked[_key(row)]) for row, held, step in steps if _key(row) in asked
+        _Changed(one.row, begin(one.held, one.step), asked[one.key]) for one in nexts if one.key in asked
     ]
     if begun:
         await _save(connection, begun, settled=False)
     # Too much waits for the others: not before a minute.
-    await connection.execute(
-        "UPDATE terminal_areas a SET failure = 'no_room', retry_at = clock_timestamp() + interval '1 min' FROM unnest($1::integer[],"
-        " $2::text[]) AS u (terminal, fence) WHERE a.terminal_no = u.terminal AND a.fence = u.fence",
-        [row["terminal_no"] for row, _, _ in steps if _key(row) not in asked],
-        [row["fence"] for row, _, _ in steps if _key(row) not in asked],
-    )
+    full = [one.row for one in nexts if one.key not in asked]
+    if full:
+        await connection.execute(
+            "UPDATE terminal_areas a SET failure = 'no_room', retry_at = clock_timestamp() + interval '1 min'"
+            " FROM unnest($1::integer[], $2::text[]) AS u (terminal, fence) WHERE a.terminal_no = u.terminal AND a.fence = u.fence",
+            [row["terminal_no"] for row in full],
+            [row["fence"] for row in full],
+        )
     return len(rows) == _TERMINALS
 
 
-def _key(row: Any) -> str:
-    return f"{row['terminal_no']}:{row['area_id']}:{row['asked'] + 1}"
+def _fields(
+    one: _Next, shapes: Mapping[tuple[str, int], Shape | Refusal], names: Mapping[str, str]
+) -> dict[str, Any] | None:
+    """Those of the command; None: this program does not send such a shape any more, and the next turn knows it."""
+    fence, step = one.row["fence"], one.step
+    fields: dict[str, Any] = {"fence": fence, "id": one.row["area_id"], "shape": step.shape}
+    if step.version is None:
+        return fields | {"action": "delete"}
+    shape = shapes.get((fence, step.version))
+    if not isinstance(shape, Shape) or shape.name != step.shape:
+        return None
+    set_as = {"action": "set", "version": step.version, "there": step.there, "name": names.get(fence, "")}
+    return fields | set_as | {"place": shape.place}
 
 
 def _name(name: str) -> str:
