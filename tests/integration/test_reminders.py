@@ -90,6 +90,9 @@ async def test_nobody_is_told_anything_unless_a_unit_wants_it(world: World) -> N
     await live(world, worker, clock, leave(8 * H))
     assert len(await world.alerts()) == 1
     assert await told(world) == []
+    await switch(world, speed_kmh=30)  # while the worker runs
+    await live(world, worker, clock, drive(9 * H, (6000, 0), (7000, 0)))
+    assert [condition for condition, _ in await told(world)] == ["speed"]
 
 
 async def test_who_leaves_without_an_order_is_told_once_and_the_evidence_says_so(world: World) -> None:
