@@ -88,7 +88,9 @@ def _post(path: str, body: dict[str, Any] | None = None) -> Any:
 
 
 async def _sealed(client: httpx.AsyncClient, unit: str, world: Any) -> httpx.Response:
-    await world.pool.execute("UPDATE vehicle_seals SET sealed_to = sealed_from WHERE sealed_to IS NULL")
+    await world.pool.execute(
+        "UPDATE vehicle_seals SET sealed_to = sealed_from WHERE sealed_to IS NULL OR sealed_to > now()"
+    )
     return await client.post(f"/v1/vehicles/car-{unit}:seal", json={"reason": "节假日封存"})
 
 
@@ -114,12 +116,12 @@ def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
         ),
         ("GET", "/v1/fences/{id}/terminals"): case(get("/v1/fences/fence-{unit}/terminals"), reads),
         ("POST", "/v1/fences/{id}:send-down"): case(_post("/v1/fences/fence-{unit}:send-down"), configures),
-        ("POST", "/v1/fences/{id}:call-back"): case(_post("/v1/fences/fence-{unit}:call-back"), configures),
+        ("POST", "/v1/fences/{id}:recall"): case(_post("/v1/fences/fence-{unit}:recall"), configures),
         ("POST", "/v1/organisations/{id}:send-fences-down"): case(
             _post("/v1/organisations/{unit}:send-fences-down"), configures
         ),
-        ("POST", "/v1/organisations/{id}:call-fences-back"): case(
-            _post("/v1/organisations/{unit}:call-fences-back"), configures
+        ("POST", "/v1/organisations/{id}:recall-fences"): case(
+            _post("/v1/organisations/{unit}:recall-fences"), configures
         ),
         ("GET", "/v1/vehicles/{id}/seals"): case(get("/v1/vehicles/car-{unit}/seals"), ("registry:read",)),
         ("POST", "/v1/vehicles/{id}:seal"): case(_sealed, registers),

@@ -181,7 +181,7 @@ async def test_a_terminal_holds_exactly_what_the_office_has_chosen(
             assert car.areas == {}
             await fence(pool, BOX, id="F3")
             await becomes(it, {"car-1": "confirmed"}, "F3")
-            assert (await li.post("/v1/organisations/unit:call-fences-back")).json()["sent"] is False
+            assert (await li.post("/v1/organisations/unit:recall-fences")).json()["sent"] is False
             await becomes(it, {}, "F3")
             assert car.areas == {}
             # The terminal that was taken out of the vehicle cannot be asked; in another vehicle it gets that one's.
@@ -193,7 +193,7 @@ async def test_a_terminal_holds_exactly_what_the_office_has_chosen(
             )
             await becomes(it, {"car-1": "ending"}, "F3")
             assert len(car.areas) == 1
-            assert (await post(li, "F3:call-back")).json()["sent"] is False
+            assert (await post(li, "F3:recall")).json()["sent"] is False
         assert await pool.fetchval("SELECT count(*) FROM terminal_commands WHERE state = 'sent'") == 0
         audit = await pool.fetch(
             "SELECT DISTINCT who_id, subject_kind FROM audit WHERE subject_kind IN ('fences', 'commands')"

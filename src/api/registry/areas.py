@@ -125,19 +125,19 @@ async def send_down(request: Request, id: Id) -> Response:
 
 
 @router.post(
-    "/fences/{id}:call-back",
+    "/fences/{id}:recall",
     summary="围栏不再下发 / a fence is taken from the terminals again",
     response_model=FenceInTerminals,
     dependencies=[require(WRITE)],
 )
-async def call_back(request: Request, id: Id) -> Response:
+async def recall(request: Request, id: Id) -> Response:
     """Unless all fences of its unit go."""
-    return await _done(request, id, choosing.call_back)
+    return await _done(request, id, choosing.recall)
 
 
 async def _unit(request: Request, id: str, sent: bool) -> Response:
     unit = known(_NO_UNIT, id)
-    step = choosing.send_unit_down if sent else choosing.call_unit_back
+    step = choosing.send_unit_down if sent else choosing.recall_unit
     if not await written(request, WRITE, lambda connection: step(connection, unit)):
         raise not_found(_NO_UNIT, id)
     return json_response({"organisation": unit, "sent": sent})
@@ -155,11 +155,11 @@ async def send_unit_down(request: Request, id: Id) -> Response:
 
 
 @router.post(
-    "/organisations/{id}:call-fences-back",
+    "/organisations/{id}:recall-fences",
     summary="不再全部下发本单位围栏 / not all fences of a unit go any more",
     response_model=UnitFencesSent,
     dependencies=[require(WRITE)],
 )
-async def call_unit_back(request: Request, id: Id) -> Response:
+async def recall_unit(request: Request, id: Id) -> Response:
     """Those that were chosen one by one still do."""
     return await _unit(request, id, False)

@@ -14,9 +14,6 @@ _STATE: Final = (
     " WHEN a.wanted_version IS NULL THEN 'ending' WHEN a.holds_version = a.wanted_version THEN 'confirmed' ELSE 'waiting' END"
 )
 
-#: Units above one's own are seen, and not reached.
-_REACHED: Final = "SELECT true FROM organisations WHERE id = $1 AND (current_setting('role') = 'gongche_everywhere' OR id = ANY (reach_units()))"
-
 
 class NoFenceError(Exception):
     """There is no such fence, or not for the caller."""
@@ -54,7 +51,7 @@ async def send_down(connection: Connection, fence: str) -> None:
 
 async def send_unit_down(connection: Connection, unit: str) -> bool:
     """Every fence of a unit goes; False: there is no such unit, or not for the caller."""
-    if await connection.fetchval(_REACHED, unit) is None:
+    if not await _there(connection, unit):
         return False
     await _choose(connection, unit, "")
     await _try_again(connection, "organisation = $1", unit)
@@ -76,18 +73,25 @@ async def _try_again(connection: Connection, which: str, value: str) -> None:
     )
 
 
-async def call_back(connection: Connection, fence: str) -> None:
+async def recall(connection: Connection, fence: str) -> None:
     """The fence is taken from the terminals again, unless its unit has chosen all. Raises NoFenceError."""
     await _unit(connection, fence)
     await connection.execute("DELETE FROM fences_sent_down WHERE fence = $1", fence)
 
 
-async def call_unit_back(connection: Connection, unit: str) -> bool:
+async def recall_unit(connection: Connection, unit: str) -> bool:
     """Not every fence of the unit goes any more; False: there is no such unit, or not for the caller."""
-    if await connection.fetchval(_REACHED, unit) is None:
+    if not await _there(connection, unit):
         return False
+    await _choose(
+        connection, unit, ""
+    )  # whoever may not choose it may not do this: units above one's own are seen as well
     await connection.execute("DELETE FROM fences_sent_down WHERE organisation = $1 AND fence = ''", unit)
     return True
+
+
+async def _there(connection: Connection, unit: str) -> bool:
+    return bool(await connection.fetchval("SELECT true FROM organisations WHERE id = $1", unit))
 
 
 async def standing(connection: Connection, fence: str, after: int, limit: int) -> dict[str, Any]:
