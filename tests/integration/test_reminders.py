@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
@@ -15,12 +18,16 @@ from office.identity.tokens import create_token
 from registry.parameter_values import Threshold, put_threshold
 from registry.seals import lift, seal
 from rules.alerts.model import Alert
-from rules.alerts.reminders import of_alert
+from rules.alerts.reminders import Made, for_evidence, of_alert, write
 from rules.live.process import Worker
+from rules.wording.reminders import REASONS, TEXTS, text_of
 from runtime.settings import Settings
 from runtime.units import from_us
+from telemetry.commands.asking import MOST_WAITING
+from telemetry.commands.program import REMINDERS, Wanted, ask_all
 from telemetry.commands.steps import CommandStep
 from telemetry.commands.thread import Happened, append
+from tests.integration.command_site import confirm, gateway, office, online, ordered
 from tests.integration.worker_world import MIN, Fix, S, World, drive, place, stand
 
 H = 3600
@@ -280,9 +287,37 @@ async def test_overdue_orders_and_sealed_vehicles(world: World) -> None:
         assert not await lift(conn, "V1")
 
 
-def texts_fit() -> list[Any]:
-    from rules.wording.reminders import REASONS, TEXTS, text_of
+async def test_it_reaches_the_driver_and_what_the_terminal_says_of_it_is_known(
+    pool: asyncpg.Pool, db_url: str, tmp_path: Path
+) -> None:
+    async with office(pool, db_url, 2) as it, gateway(pool, db_url, tmp_path / "log") as g:
+        terminal = await online(g)
+        vehicle, other = [row["no"] for row in await pool.fetch("SELECT no FROM vehicles ORDER BY id")]
+        text = text_of("speed", {"plate": "苏F00001", "at": "", "limit": "80"})
+        fields = {"text": text, "urgent": False, "display": True, "speak": True}
+        wanted = Wanted("speed:1:2", vehicle, "text", fields, "x", timedelta(minutes=5))
+        async with pool.acquire() as conn, conn.transaction():
+            (no,) = (await ask_all(conn, REMINDERS, [wanted])).values()
+            await write(conn, [Made(wanted.key, "speed", vehicle, None, 5_000_000, no)], 6_000_000)
+            assert await ask_all(conn, REMINDERS, [wanted]) == {}  # the same is the same
+        header, body = await ordered(terminal, 0x8300)
+        assert body == b"\x0c" + text.encode("gbk")  # shown, and read aloud
+        confirm(terminal, header)
+        done = await it.comes_to(no, "delivered")
+        assert (done["asked_by"], done["thread"][0]["by"]) == (REMINDERS.name, REMINDERS.name)
+        async with pool.acquire() as conn, conn.transaction():
+            within, beside = await for_evidence(
+                conn, [(vehicle, 5_000_000, 5_000_000), (vehicle, 5_000_001, 6_000_000)], [(), ()]
+            )
+            assert ([one["state"] for one in within], beside) == (["delivered"], [])
+            assert within[0]["confirmed_us"] is not None
+            # Of one that is away only so many wait.
+            many = [replace(wanted, key=f"k{k}", vehicle=other) for k in range(MOST_WAITING + 1)]
+            assert len(await ask_all(conn, REMINDERS, many[:-1])) == MOST_WAITING
+            assert await ask_all(conn, REMINDERS, many[-1:]) == {}
 
+
+def texts_fit() -> list[Any]:
     assert TEXTS.keys() == REASONS.keys()
     return [
         text_of(name, {"plate": "苏F😀12345" + "长" * 900, "at": "08:30", "limit": "80"}) for name in TEXTS
