@@ -2365,6 +2365,22 @@ CREATE SEQUENCE exchange_tickets
     NO MAXVALUE
     CACHE 1;
 
+CREATE TABLE fence_areas (
+    area_id integer NOT NULL,
+    fence text NOT NULL
+);
+
+COMMENT ON TABLE fence_areas IS 'The area id (JT/T 808, DWORD) of each fence that was ever sent to a terminal.';
+
+ALTER TABLE fence_areas ALTER COLUMN area_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME fence_areas_area_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE fences (
     id text NOT NULL,
     version integer NOT NULL,
@@ -2390,6 +2406,13 @@ CREATE TABLE frame_watches (
 );
 
 COMMENT ON TABLE frame_watches IS 'Phone numbers whose frames somebody watches now; ends by itself.';
+CREATE TABLE fences_sent_down (
+    organisation text NOT NULL,
+    fence text DEFAULT ''::text NOT NULL,
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE fences_sent_down IS 'Fences that the office wants in the terminals; an empty fence means all of the unit.';
 
 CREATE TABLE fuel_cards (
     id text NOT NULL,
@@ -3042,6 +3065,31 @@ CREATE TABLE rejected_records (
     CONSTRAINT rejected_records_payload_check CHECK ((octet_length(payload) <= 4096))
 );
 
+CREATE TABLE reminders (
+    no bigint NOT NULL,
+    key text NOT NULL,
+    condition text NOT NULL,
+    organisation text NOT NULL,
+    vehicle text NOT NULL,
+    vehicle_no integer NOT NULL,
+    order_id text,
+    about timestamp with time zone NOT NULL,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    command bigint NOT NULL,
+    CONSTRAINT reminders_condition_check CHECK ((condition = ANY (ARRAY['left_without_order'::text, 'order_overdue'::text, 'sealed_moved'::text, 'speed'::text])))
+);
+
+COMMENT ON TABLE reminders IS 'What drivers were reminded of by the program; how it went is in the command.';
+
+ALTER TABLE reminders ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME reminders_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE role_grants (
     id bigint NOT NULL,
     user_id text NOT NULL,
@@ -3189,6 +3237,30 @@ CREATE TABLE tasks (
     done_by text,
     note text
 );
+
+CREATE TABLE terminal_areas (
+    terminal_no integer NOT NULL,
+    fence text NOT NULL,
+    organisation text NOT NULL,
+    vehicle text NOT NULL,
+    area_id integer NOT NULL,
+    wanted_version integer,
+    wanted_shape text,
+    holds_version integer,
+    may_hold text[] DEFAULT '{}'::text[] NOT NULL,
+    command bigint,
+    command_sets integer,
+    command_shape text,
+    under_way boolean DEFAULT false NOT NULL,
+    sure boolean DEFAULT true NOT NULL,
+    refusal text,
+    failure text,
+    failures integer DEFAULT 0 NOT NULL,
+    retry_at timestamp with time zone,
+    settled_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE terminal_areas IS 'Which fence each terminal has to hold, and which it holds as far as it has confirmed.';
 
 CREATE TABLE terminal_bindings (
     terminal_no integer NOT NULL,
@@ -3489,6 +3561,29 @@ CREATE TABLE vehicle_plates (
 );
 
 COMMENT ON TABLE vehicle_plates IS 'History of vehicles.plate, by the times at which the register was told.';
+
+CREATE TABLE vehicle_seals (
+    no bigint NOT NULL,
+    organisation text NOT NULL,
+    vehicle text NOT NULL,
+    sealed_from timestamp with time zone NOT NULL,
+    sealed_to timestamp with time zone,
+    reason text NOT NULL,
+    written_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT vehicle_seals_check CHECK ((sealed_to >= sealed_from)),
+    CONSTRAINT vehicle_seals_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500)))
+);
+
+COMMENT ON TABLE vehicle_seals IS 'When vehicles are sealed (封存); of one vehicle one at a time.';
+
+ALTER TABLE vehicle_seals ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME vehicle_seals_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE vehicle_secrecy (
     no bigint NOT NULL,
@@ -3909,11 +4004,19 @@ ALTER TABLE ONLY exchange_sent
 ALTER TABLE ONLY exchange_states
     ADD CONSTRAINT exchange_states_pkey PRIMARY KEY (peer);
 
+ALTER TABLE ONLY fence_areas
+    ADD CONSTRAINT fence_areas_fence_key UNIQUE (fence);
+
+ALTER TABLE ONLY fence_areas
+    ADD CONSTRAINT fence_areas_pkey PRIMARY KEY (area_id);
+
 ALTER TABLE ONLY fences
     ADD CONSTRAINT fences_pkey PRIMARY KEY (id, version);
 
 ALTER TABLE ONLY frame_watches
     ADD CONSTRAINT frame_watches_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY fences_sent_down
+    ADD CONSTRAINT fences_sent_down_pkey PRIMARY KEY (organisation, fence);
 
 ALTER TABLE ONLY fuel_cards
     ADD CONSTRAINT fuel_cards_pkey PRIMARY KEY (id);
@@ -4053,6 +4156,15 @@ ALTER TABLE ONLY recovery_codes
 ALTER TABLE ONLY rejected_records
     ADD CONSTRAINT rejected_records_pkey PRIMARY KEY (topic, partition, "offset");
 
+ALTER TABLE ONLY reminders
+    ADD CONSTRAINT reminders_command_key UNIQUE (command);
+
+ALTER TABLE ONLY reminders
+    ADD CONSTRAINT reminders_key_key UNIQUE (key);
+
+ALTER TABLE ONLY reminders
+    ADD CONSTRAINT reminders_pkey PRIMARY KEY (no);
+
 ALTER TABLE ONLY role_grants
     ADD CONSTRAINT role_grants_pkey PRIMARY KEY (id);
 
@@ -4085,6 +4197,9 @@ ALTER TABLE ONLY subscriptions
 
 ALTER TABLE ONLY tasks
     ADD CONSTRAINT tasks_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY terminal_areas
+    ADD CONSTRAINT terminal_areas_pkey PRIMARY KEY (terminal_no, fence);
 
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_pkey PRIMARY KEY (terminal_no, valid_from);
@@ -4148,6 +4263,9 @@ ALTER TABLE ONLY vehicle_day_states
 
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT vehicle_plates_pkey PRIMARY KEY (vehicle_no, valid_from);
+
+ALTER TABLE ONLY vehicle_seals
+    ADD CONSTRAINT vehicle_seals_pkey PRIMARY KEY (no);
 
 ALTER TABLE ONLY vehicle_secrecy
     ADD CONSTRAINT vehicle_secrecy_pkey PRIMARY KEY (no);
@@ -4472,6 +4590,14 @@ END), ((begun IS NULL)), seq);
 
 CREATE INDEX rejected_records_age ON rejected_records USING btree (rejected_at);
 
+CREATE INDEX reminders_order ON reminders USING btree (order_id) WHERE (order_id IS NOT NULL);
+
+CREATE INDEX reminders_organisation ON reminders USING btree (organisation, no DESC);
+
+CREATE INDEX reminders_recent ON reminders USING btree (vehicle_no, condition, asked_at);
+
+CREATE INDEX reminders_vehicle ON reminders USING btree (vehicle_no, about);
+
 CREATE INDEX role_grants_of_user ON role_grants USING btree (user_id);
 
 CREATE UNIQUE INDEX rule_parameters_key ON rule_parameters USING btree (rule, name, COALESCE(organisation, ''::text), effective_from);
@@ -4485,6 +4611,10 @@ CREATE INDEX sessions_of_user ON sessions USING btree (user_id, seen_at DESC);
 CREATE INDEX sessions_seen ON sessions USING btree (seen_at);
 
 CREATE INDEX tasks_listed ON tasks USING btree (opened_at DESC, id);
+
+CREATE INDEX terminal_areas_fence ON terminal_areas USING btree (fence, terminal_no);
+
+CREATE INDEX terminal_areas_under_way ON terminal_areas USING btree (command) WHERE under_way;
 
 CREATE INDEX terminal_bindings_vehicle ON terminal_bindings USING btree (vehicle_no, valid_from);
 
@@ -4529,6 +4659,10 @@ CREATE INDEX users_by_organisation ON users USING btree (organisation, id);
 CREATE INDEX vehicle_day_states_day ON vehicle_day_states USING btree (day);
 
 CREATE INDEX vehicle_plates_plate ON vehicle_plates USING btree (plate, valid_from);
+
+CREATE UNIQUE INDEX vehicle_seals_one ON vehicle_seals USING btree (vehicle) WHERE (sealed_to IS NULL);
+
+CREATE INDEX vehicle_seals_until ON vehicle_seals USING btree (sealed_to);
 
 CREATE INDEX vehicle_secrecy_of ON vehicle_secrecy USING btree (vehicle, no DESC);
 
@@ -4666,6 +4800,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON exchange_peers REFERENCING OLD TABLE
 
 CREATE TRIGGER audit_delete AFTER DELETE ON fences REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON fences_sent_down REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'organisation, fence', 'r ->> ''fence''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON fuel_cards REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON fuel_stations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
@@ -4701,6 +4837,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON terminal_commands REFERENCING OLD TA
 CREATE TRIGGER audit_delete AFTER DELETE ON terminals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_seals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('seals', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_secrecy REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-secrecy', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -4750,6 +4888,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON exchange_peers REFERENCING NEW TABLE
 
 CREATE TRIGGER audit_insert AFTER INSERT ON fences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON fences_sent_down REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'organisation, fence', 'r ->> ''fence''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON fuel_cards REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON fuel_stations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
@@ -4785,6 +4925,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON terminal_commands REFERENCING NEW TA
 CREATE TRIGGER audit_insert AFTER INSERT ON terminals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_seals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('seals', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_secrecy REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-secrecy', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -4840,6 +4982,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON exchange_peers REFERENCING OLD TABLE
 
 CREATE TRIGGER audit_update AFTER UPDATE ON fences REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'SELECT to_jsonb(b) FROM fences b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON fences_sent_down REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fences', 'organisation, fence', 'r ->> ''fence''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON fuel_cards REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON fuel_stations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-stations', 'id', 'r ->> ''id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
@@ -4873,6 +5017,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON terminal_commands REFERENCING OLD TA
 CREATE TRIGGER audit_update AFTER UPDATE ON terminals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_seals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('seals', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_secrecy REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-secrecy', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -5191,6 +5337,9 @@ ALTER TABLE ONLY exchange_states
 ALTER TABLE ONLY fences
     ADD CONSTRAINT fences_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
+ALTER TABLE ONLY fences_sent_down
+    ADD CONSTRAINT fences_sent_down_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
 ALTER TABLE ONLY fuel_cards
     ADD CONSTRAINT fuel_cards_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
@@ -5257,6 +5406,9 @@ ALTER TABLE ONLY recomputations
 ALTER TABLE ONLY recovery_codes
     ADD CONSTRAINT recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
+ALTER TABLE ONLY reminders
+    ADD CONSTRAINT reminders_command_fkey FOREIGN KEY (command) REFERENCES terminal_commands(no);
+
 ALTER TABLE ONLY role_grants
     ADD CONSTRAINT role_grants_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
@@ -5277,6 +5429,12 @@ ALTER TABLE ONLY sessions
 
 ALTER TABLE ONLY tasks
     ADD CONSTRAINT tasks_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+ALTER TABLE ONLY terminal_areas
+    ADD CONSTRAINT terminal_areas_command_fkey FOREIGN KEY (command) REFERENCES terminal_commands(no);
+
+ALTER TABLE ONLY terminal_areas
+    ADD CONSTRAINT terminal_areas_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
 
 ALTER TABLE ONLY terminal_bindings
     ADD CONSTRAINT terminal_bindings_terminal_no_fkey FOREIGN KEY (terminal_no) REFERENCES terminals(no);
@@ -5307,6 +5465,12 @@ ALTER TABLE ONLY vehicle_day_states
 
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT vehicle_plates_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
+
+ALTER TABLE ONLY vehicle_seals
+    ADD CONSTRAINT vehicle_seals_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY vehicle_seals
+    ADD CONSTRAINT vehicle_seals_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
 
 ALTER TABLE ONLY vehicle_secrecy
     ADD CONSTRAINT vehicle_secrecy_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
@@ -5461,6 +5625,8 @@ CREATE POLICY cleared ON exchange_states TO gongche_cleared USING (true) WITH CH
 
 CREATE POLICY cleared ON fences TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON fences_sent_down TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON fuel_cards TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON fuel_stations TO gongche_cleared USING (true) WITH CHECK (true);
@@ -5495,11 +5661,15 @@ CREATE POLICY cleared ON positions TO gongche_cleared USING (true) WITH CHECK (t
 
 CREATE POLICY cleared ON process_samples TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON reminders TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON rule_parameters TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON subscriptions TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON tasks TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON terminal_areas TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON terminal_bindings TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -5516,6 +5686,8 @@ CREATE POLICY cleared ON terminal_reports TO gongche_cleared USING (true) WITH C
 CREATE POLICY cleared ON terminals TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON vehicle_plates TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_seals TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON vehicle_secrecy TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -5635,6 +5807,8 @@ CREATE POLICY everywhere ON exchange_states TO gongche_everywhere USING (true) W
 
 CREATE POLICY everywhere ON fences TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON fences_sent_down TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON fuel_cards TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON fuel_stations TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -5669,11 +5843,15 @@ CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CH
 
 CREATE POLICY everywhere ON process_samples TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON reminders TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON subscriptions TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON tasks TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON terminal_areas TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON terminal_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -5690,6 +5868,8 @@ CREATE POLICY everywhere ON terminal_reports TO gongche_everywhere USING (true) 
 CREATE POLICY everywhere ON terminals TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_seals TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_secrecy TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -5728,6 +5908,8 @@ ALTER TABLE exchange_sent ENABLE ROW LEVEL SECURITY;
 ALTER TABLE exchange_states ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE fences ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE fences_sent_down ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE fuel_cards ENABLE ROW LEVEL SECURITY;
 
@@ -5903,6 +6085,8 @@ CREATE POLICY reach ON exchange_states FOR SELECT TO gongche_app USING ((EXISTS 
 
 CREATE POLICY reach ON fences FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
+CREATE POLICY reach ON fences_sent_down TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON fuel_cards TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON fuel_stations FOR SELECT TO gongche_app USING (true);
@@ -5965,11 +6149,15 @@ CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELE
 
 CREATE POLICY reach ON process_samples FOR SELECT TO gongche_app USING (true);
 
+CREATE POLICY reach ON reminders FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organisation IS NULL) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
 CREATE POLICY reach ON subscriptions TO gongche_app USING ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true))) WITH CHECK ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true)));
 
 CREATE POLICY reach ON tasks TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON terminal_areas TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON terminal_bindings FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
@@ -6002,6 +6190,12 @@ CREATE POLICY reach ON terminals FOR SELECT TO gongche_app USING (((EXISTS ( SEL
 CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = vehicle_plates.vehicle_no))));
+
+CREATE POLICY reach ON vehicle_seals TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = vehicle_seals.vehicle)))) WITH CHECK ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = vehicle_seals.vehicle))));
 
 CREATE POLICY reach ON vehicle_secrecy TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -6111,6 +6305,8 @@ CREATE POLICY reach_delete ON positions FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON process_samples FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON reminders FOR DELETE TO gongche_app USING (false);
+
 CREATE POLICY reach_delete ON rule_parameters FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_delete ON terminal_bindings FOR DELETE TO gongche_app USING (((EXISTS ( SELECT
@@ -6193,6 +6389,8 @@ CREATE POLICY reach_insert ON positions FOR INSERT TO gongche_app WITH CHECK (fa
 
 CREATE POLICY reach_insert ON process_samples FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON reminders FOR INSERT TO gongche_app WITH CHECK (false);
+
 CREATE POLICY reach_insert ON rule_parameters FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_insert ON terminal_bindings FOR INSERT TO gongche_app WITH CHECK (((EXISTS ( SELECT
@@ -6273,6 +6471,8 @@ CREATE POLICY reach_update ON positions FOR UPDATE TO gongche_app USING (false) 
 
 CREATE POLICY reach_update ON process_samples FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
+CREATE POLICY reach_update ON reminders FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
 CREATE POLICY reach_update ON rule_parameters FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON terminal_bindings FOR UPDATE TO gongche_app USING (((EXISTS ( SELECT
@@ -6292,6 +6492,8 @@ CREATE POLICY reach_update ON vehicle_plates FOR UPDATE TO gongche_app USING (fa
 CREATE POLICY reach_update ON vehicle_states FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON webhook_attempts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+ALTER TABLE reminders ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE rule_parameters ENABLE ROW LEVEL SECURITY;
 
@@ -6409,7 +6611,11 @@ CREATE POLICY secret ON positions AS RESTRICTIVE TO gongche_app USING (((termina
    FROM terminal_bindings b
   WHERE ((b.terminal_no = positions.terminal_no) AND (b.valid_from <= positions.device_time) AND ((b.valid_to IS NULL) OR (positions.device_time < b.valid_to)))))));
 
+CREATE POLICY secret ON reminders AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
+
 CREATE POLICY secret ON tasks AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON terminal_areas AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON terminal_bindings AS RESTRICTIVE TO gongche_app USING (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[])))) WITH CHECK (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))));
 
@@ -6441,6 +6647,8 @@ CREATE POLICY secret ON terminals AS RESTRICTIVE TO gongche_app USING ((((no <> 
 
 CREATE POLICY secret ON vehicle_plates AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
 
+CREATE POLICY secret ON vehicle_seals AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
 CREATE POLICY secret ON vehicle_secrecy AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON vehicle_states AS RESTRICTIVE TO gongche_app USING (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[])))) WITH CHECK (((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))));
@@ -6454,6 +6662,8 @@ CREATE POLICY secret ON webhook_deliveries AS RESTRICTIVE TO gongche_app USING (
 ALTER TABLE subscriptions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE tasks ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE terminal_areas ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE terminal_bindings ENABLE ROW LEVEL SECURITY;
 
@@ -6470,6 +6680,8 @@ ALTER TABLE terminal_reports ENABLE ROW LEVEL SECURITY;
 ALTER TABLE terminals ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_seals ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_secrecy ENABLE ROW LEVEL SECURITY;
 

@@ -156,14 +156,29 @@ class AlertLabel(BaseModel):
     stands: bool | None
 
 
+class ReminderShown(BaseModel):
+    """What the driver was told by the program in the time of an alert, or of its order that is overdue. `about`: the fix that showed it.
+    `state`: of the command; `confirmed_at`: when the terminal confirmed it, null = it has not (`failure`: why)."""
+
+    command: int
+    condition: Literal["left_without_order", "order_overdue", "sealed_moved", "speed"]
+    text: str
+    about: datetime
+    asked_at: datetime
+    state: str
+    failure: str | None
+    confirmed_at: datetime | None
+
+
 class AlertWithVersions(AlertBody):
-    """An alert as it stands, with its versions, its receipts and its dispositions, each oldest first, and what the office found
-    about it, newest first."""
+    """An alert as it stands, with its versions, its receipts and its dispositions, each oldest first, what the office found
+    about it, newest first, and what the driver was told meanwhile, as it stands now: evidence has what was known when it was judged."""
 
     versions: list[AlertVersion]
     receipts: list[ReceiptShown]
     dispositions: list[DispositionShown]
     labels: list[AlertLabel]
+    reminders: list[ReminderShown]
 
 
 class Judged(BaseModel):

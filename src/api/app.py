@@ -40,7 +40,9 @@ from api.messages.own import router as own_channels
 from api.messages.units import router as unit_channels
 from api.operations.endpoints import router as operations
 from api.positions.endpoints import router as positions
+from api.registry.areas import router as areas
 from api.registry.endpoints import router as registry
+from api.registry.seals import router as seals
 from api.registry.secrecy import router as secrecy
 from api.reports.endpoints import router as terminal_reports
 from api.routes import add_routes
@@ -104,6 +106,8 @@ _ROUTERS: Final = (
     message_failures,
     *identity,
     secrecy,
+    seals,
+    areas,
     registry,
     observability.router,
     documentation.router,

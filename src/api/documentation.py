@@ -25,6 +25,7 @@ from api.identity.schemas import BODIES as IDENTITY
 from api.messages.schemas import BODIES as MESSAGES
 from api.positions.schemas import Position
 from api.problems import OF_PEOPLE, add_bodies, describe_problems
+from api.registry.seals import SealBody
 from api.registry.secrecy import SecrecyReason
 from api.subscriptions.schemas import CommitBody, RotateBody, SeekBody, SubscriptionBody, WebhookBody
 from office.identity.tokens import SCOPES
@@ -78,6 +79,7 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
         *IDENTITY,
         *BODIES,
         SecrecyReason,
+        SealBody,
         *SUPERVISION,
         *ASSESSMENT,
         *BACKTESTS,

@@ -72,8 +72,10 @@ ORDER = "order"
 TERMINAL = "terminal"
 #: Deadlines of supervision orders (督办), in working days of the calendar unless the unit says otherwise (docs/supervision.md).
 SUPERVISION = "supervision"
+#: Reminders to drivers (docs/reminders.md): which conditions a unit has switched on, and how often a vehicle is told.
+REMINDER = "reminder"
 #: Groups of parameters that are no rule.
-SHARED = (TRACK, ORDER, TERMINAL, SUPERVISION)
+SHARED = (TRACK, ORDER, TERMINAL, SUPERVISION, REMINDER)
 
 RULES: Mapping[str, tuple[Parameter, ...]] = {
     TRACK: (
@@ -104,6 +106,18 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("yellow_d", "d", 3, _READING, 0, 60),
         Parameter("announce_wd", "WD", 5, "逾期 5 个工作日以上通报", 0, 60),
         Parameter("reopen_d", "d", 365, _READING, 1, 3650),
+    ),
+    REMINDER: (
+        Parameter("left_without_order", "1 = yes, 0 = no", 0, _READING, 0, 1),
+        Parameter("order_overdue", "1 = yes, 0 = no", 0, _READING, 0, 1),
+        Parameter("sealed_moved", "1 = yes, 0 = no", 0, _READING, 0, 1),
+        # 0: nobody is told of his speed.
+        Parameter("speed_kmh", "km/h", 0, _READING, 0, 250),
+        Parameter("voice", "1 = yes, 0 = no", 1, _READING, 0, 1),
+        Parameter("every_min", "min", 30, _READING, 1, 1440),
+        Parameter("per_day", "1", 4, _READING, 1, 100),
+        # What is older is the past: nobody is told of it.
+        Parameter("recent_s", "s", 120, _READING, 10, 900),
     ),
     "location": (
         Parameter("min_displacement_m", "m", 200, _READING, 0, 100_000),

@@ -116,6 +116,20 @@ class Binding(TypedDict):
     to_us: int | None
 
 
+class Reminder(TypedDict):
+    """What the driver was told by the program, as far as that was known when the alert was judged. ``fix_us``: the fix that showed
+    it; ``state``: of the command ``command``; ``confirmed_us``: when the terminal confirmed it, None = it had not."""
+
+    command: int
+    condition: str
+    order: str | None
+    text: str
+    fix_us: int
+    asked_us: int
+    state: str
+    confirmed_us: int | None
+
+
 class Registered(Protocol):
     """What the register has of a vehicle, wherever it was looked up."""
 

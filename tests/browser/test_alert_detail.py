@@ -24,6 +24,7 @@ from rules.alerts.publish import publish
 from rules.catalogue import CATALOGUE
 from rules.evidence import freeze_track
 from runtime.postgres import connect
+from runtime.units import from_us
 from tests.browser.conftest import chromium
 from tests.browser.pages import PICTURES, flaws, picture
 from tests.browser.world import MARKUP, World
@@ -74,10 +75,30 @@ async def _publish(world: World, found: dict[str, tuple[Any, Any]]) -> dict[str,
         await publish_feed(
             connection, await publish(connection, [judgement_of(near, body, None, number, NOW_US + 10**9)])
         )
+    await _remind(connection, number, found["location"][1].from_us)
     rows = await connection.fetch("SELECT id, rule || '/' || subject AS name FROM alerts")
     await connection.close()
     ids = {row["name"]: row["id"] for row in rows}
     return {name: ids[f"{one.rule}/{one.subject}"] for name, (_, one) in found.items()}
+
+
+async def _remind(connection: Any, vehicle: int, about_us: int) -> None:
+    """The driver was told that his order is overdue, and his terminal has confirmed it."""
+    terminal = await connection.fetchval("INSERT INTO terminals (phone) VALUES ('13900000001') RETURNING no")
+    command = await connection.fetchval(
+        "INSERT INTO terminal_commands (organisation, vehicle, terminal_no, kind, fields, reason, asked_by, asked_by_name, persons, key,"
+        " expires_at, state, events, ended_at) VALUES ('jsj', 'car-1', $1, 'text', $2, 'x', 'program:reminders', 'x', '{}', 'k', now(),"
+        " 'delivered', 1, now()) RETURNING no",
+        terminal, {"text": f"请尽快返回 {MARKUP}"},
+    )  # fmt: skip
+    await connection.execute(
+        "INSERT INTO terminal_command_events (command, number, step) VALUES ($1, 1, 'delivered')", command
+    )
+    await connection.execute(
+        "INSERT INTO reminders (key, condition, organisation, vehicle, vehicle_no, about, command)"
+        " VALUES ('k', 'order_overdue', 'jsj', 'car-1', $1, $2, $3)",
+        vehicle, from_us(about_us), command,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +208,9 @@ async def test_slider_chart_and_map_in_step(
     await page.locator(".chart .u-over").hover(position={"x": 400, "y": 40})
     await expect(here).not_to_contain_text("第 10 /")
     await expect(page.locator("details table")).to_contain_text("定位中断")
+    reminded = page.get_by_role("region", name="对驾驶员的提醒")
+    await expect(reminded).to_contain_text("派车超时未返回")
+    await expect(reminded).to_contain_text(f"请尽快返回 {MARKUP}")
     await picture(page, "alert-location")
     await page.locator(".map").focus()
     width = await page.locator(".bar path").get_attribute("d")

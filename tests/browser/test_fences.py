@@ -138,6 +138,12 @@ async def test_draw_change_and_end(visit: Visit) -> None:
     await expect(page.get_by_role("table", name="顶点坐标").get_by_role("row")).to_have_count(5)
     await picture(page, "fences-page")
     assert await flaws(page) == []
+    # It goes to the terminals of its vehicles, and is taken back.
+    await page.get_by_role("button", name="下发", exact=True).click()
+    await page.get_by_role("button", name="停止下发").click()
+    assert (await _read(page, "/v1/fences/f-1/terminals"))["sent"] is True
+    await page.get_by_role("dialog").get_by_role("button", name="停止下发").click()
+    await expect(page.get_by_role("button", name="下发", exact=True)).to_be_visible()
     await page.get_by_role("button", name="撤销围栏").click()
     await page.get_by_role("dialog").get_by_role("button", name="撤销围栏").click()
     await expect(versions.get_by_role("row").nth(1)).to_contain_text("已失效")

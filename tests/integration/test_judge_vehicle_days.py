@@ -16,6 +16,7 @@ from registry.parameter_values import load_parameters
 from registry.terminals import Terminal
 from registry.vehicles import Vehicle
 from rules import evidence as frozen
+from rules.alerts import reminders
 from rules.alerts.feed import publish_feed
 from rules.alerts.model import Judgement
 from rules.alerts.publish import publish
@@ -26,6 +27,7 @@ from rules.judge.subjects.vehicle_days import VehicleDays, key_of
 from runtime.connection import Connection
 from runtime.units import US_PER_DAY
 from telemetry.archive.store import Archive
+from telemetry.commands.program import REMINDERS, Wanted, ask_all
 from telemetry.positions import Source
 from tests.integration.worker_world import HOUR, S, World, drive, some_day, stand
 from tests.words import means, said
@@ -68,6 +70,14 @@ class Court(World):
             change = Change(1, kind, subject, self.day + round(from_s * S))
             return await GATHERER.affected(await self.context(conn, hours), [change])
 
+    async def remind(self, at_us: int) -> int:
+        """The driver of V1 was told something of a fix; the number of the command."""
+        async with self.pool.acquire() as conn, conn.transaction():
+            wanted = Wanted(f"k{at_us}", 1, "text", {"text": "请减速"}, "x", timedelta(minutes=5))
+            (command,) = (await ask_all(conn, REMINDERS, [wanted])).values()
+            await reminders.write(conn, [reminders.Made(wanted.key, "speed", 1, None, at_us, command)], at_us)
+        return command
+
     def key(self, vehicle: int = 1, day: int = 0) -> str:
         return key_of(f"V{vehicle}", self.first_day + timedelta(days=day))
 
@@ -100,6 +110,9 @@ async def test_a_night_drive_is_suspected_and_an_order_entered_later_withdraws_i
     )
     await court.send(court.batch(stand(30 * 3600, 31 * 3600, 6000, every=600)))
     await court.work()
+    told = [
+        await court.remind(court.day + round(hours * HOUR)) for hours in (23.2, 24.1)
+    ]  # one in the day, one after it
     await court.judge(court.key())
     (alert,) = await court.of("off_hours")
     assert (alert["status"], alert["severity"], alert["vehicle"]) == ("suspected", "low", "V1")
@@ -108,6 +121,7 @@ async def test_a_night_drive_is_suspected_and_an_order_entered_later_withdraws_i
         "SELECT body FROM evidence WHERE encode(sha256, 'hex') = $1", alert["evidence_hash"]
     )
     assert said(off_hours.evaluate(frozen.parse(body))) == alert["summary"]
+    assert [one["command"] for one in frozen.parse(body)["reminders"]] == told[:1]
     assert alert["occurred_from"].endswith("23:00:00+08:00")
 
     await court.judge(court.key())  # twice = once

@@ -40,7 +40,7 @@ include-path-regex = "^/v1/(session|unit-channels|message-failures|users|role-gr
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 409, 413, 415, 422, 429, 503]
 
 [[operations]]
-include-path = ["/v1/vehicles/{id}:mark-secret", "/v1/vehicles/{id}:lift-secret", "/v1/vehicles/{id}/commands", "/v1/commands/{no}:approve"]
+include-path = ["/v1/vehicles/{id}:mark-secret", "/v1/vehicles/{id}:lift-secret", "/v1/vehicles/{id}:seal", "/v1/vehicles/{id}/commands", "/v1/commands/{no}:approve"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 403, 404, 409, 413, 415, 422, 429, 503]
 
 [[operations]]

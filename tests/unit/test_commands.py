@@ -32,6 +32,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "photo": {"channel": 2},
     "query_driver": {},
     "recorder": {"data": "0x05"},
+    "areas": {"action": "delete", "shape": "polygon", "id": 7},
     "reset": {},
     "lock": {"locked": True},
     "cut": {"cut": True},

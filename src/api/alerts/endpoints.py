@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 import shapely
@@ -46,7 +47,9 @@ from rules.alerts.feed import alert_versions, evidence_of
 from rules.alerts.feed import get_alert as stored_alert
 from rules.alerts.listing import NEWEST, By, Order, Place, many_units, page_of_alerts
 from rules.alerts.model import VersionedAlert
+from rules.alerts.reminders import of_alert
 from rules.evidence import EvidenceError, parse
+from runtime.connection import Connection
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[require("alerts:read")])
 
@@ -156,6 +159,7 @@ async def get_alert(request: Request, id: AlertId) -> Response:
         receipts = await receipts_of(connection, id)
         dispositions = await dispositions_of(connection, id)
         labels = await labels_of(connection, [id])
+        told = await _reminders(connection, versions)
     if not versions:
         raise not_found(_NONE, id)
     body = versions[-1].alert.body() | {
@@ -163,8 +167,14 @@ async def get_alert(request: Request, id: AlertId) -> Response:
         "receipts": [receipt_body(one) for one in receipts],
         "dispositions": [disposition_body(one) for one in dispositions],
         "labels": labels.get(id, []),
+        "reminders": told,
     }
     return json_response(body)
+
+
+async def _reminders(connection: Connection, versions: Sequence[VersionedAlert]) -> list[dict[str, Any]]:
+    """What the driver was told while what the alert is about went on."""
+    return await of_alert(connection, versions[-1].alert) if versions else []
 
 
 def _version(one: VersionedAlert) -> dict[str, Any]:

@@ -19,7 +19,7 @@ Why = Annotated[
 Key = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]
 ParameterId = Annotated[str, StringConstraints(pattern=r"^0x[0-9A-F]{4,8}$")]
 KindName = Literal[
-    "text", "location", "tracking", "query_parameters", "query_attributes", "set_parameters", "photo", "query_driver", "recorder", "reset",
+    "text", "location", "tracking", "query_parameters", "query_attributes", "set_parameters", "photo", "query_driver", "recorder", "areas", "reset",
     "lock", "cut",
 ]  # fmt: skip
 

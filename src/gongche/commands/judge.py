@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Probes and judge until ``stop``. ``settings.database_url`` is set."""
     from office.integrity import sealer
+    from registry.areas import keeper
     from rules.judge.process import Judge
     from rules.judge.subjects.all import GATHERERS
     from rules.navigation import navigator
@@ -77,9 +78,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         sealing = sealer.Sealer(settings)
     except ConfigurationError as error:  # judging goes on; that nothing is sealed wakes somebody
         _logger.error("哈希链不封存 / the chains are not sealed: %s (%s)", error.message, error.hint)
-    pool = await create_pool(dsn, max_size=2)  # of probes, and of the sealer
+    pool = await create_pool(dsn, max_size=2)  # of probes, the sealer, and fences in terminals
     judge: Judge | None = None
-    beside: asyncio.Task[None] | None = None
+    beside: list[asyncio.Task[None]] = []
     try:
         await check_schema(pool)
 
@@ -95,13 +96,20 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             _logger.info("ready", extra={"fields": {"metrics_port": probes.port}})
             link.ready(metrics_port=probes.port)
             if sealing is not None:
-                beside = asyncio.create_task(
-                    repeat("seals the chains", pool, sealing.turn, sealer.EVERY_S), name="seals"
+                beside.append(
+                    asyncio.create_task(
+                        repeat("seals the chains", pool, sealing.turn, sealer.EVERY_S), name="seals"
+                    )
                 )
+            beside.append(
+                asyncio.create_task(
+                    repeat("fences in terminals", pool, keeper.Keeper().turn, keeper.EVERY_S), name="areas"
+                )
+            )
             await judge.run(stop)
         finally:
-            if beside is not None:
-                beside.cancel()
+            for task in beside:
+                task.cancel()
             await judge.close()
             await routes.close()
             await probes.close()

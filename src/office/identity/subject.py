@@ -38,7 +38,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "audit:read": "读取审计 / read who did and who read what",
     "commands:read": "查看下发指令 / read commands to terminals and what came of them",
     "commands:send": "下发文本和查询 / send texts to drivers, ask terminals; call back what waits",
-    "commands:configure": "设置终端参数 / set parameters of terminals",
+    "commands:configure": "设置终端参数、下发围栏 / set parameters of terminals, send fences to them",
     "commands:control": "控制车辆（两人办理） / lock, cut, restart: one person asks, another agrees",
     "secret:read": "知悉涉密车辆 / see secret vehicles: plate, person, place, track",
     "secret:change": "标记和解除涉密 / mark a vehicle secret; two people lift the mark",

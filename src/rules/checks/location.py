@@ -20,7 +20,7 @@ from rules import evidence_parts as parts
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.checks.card_binding import day_us
 from rules.evidence import Track, acc_of, canonical, require, term_of, track_columns
-from rules.evidence_parts import Cover, Fence, areas_of, order_column
+from rules.evidence_parts import Cover, Fence, Reminder, areas_of, order_column
 from rules.tracks.advance import EventRow, advance, row_matrix
 from rules.tracks.kernel import AGREE_FIXES, RESOLUTION_MM, SHORT_US, SUPPORT, Event
 from rules.tracks.mileage import leg_mm
@@ -53,7 +53,8 @@ class Vehicle(parts.Vehicle):
 class Evidence(TypedDict):
     """What an episode is judged on: the track in [from, to] and what held at each fix. ``parameter_rows``: values of
     ``registry.parameters.ParameterRow``. ``anchor``: from where the displacement counts besides from the fence, (latitude,
-    longitude) in 1e-6 degree; None = from the fence alone, which the vehicle left; absent: the track itself tells."""
+    longitude) in 1e-6 degree; None = from the fence alone, which the vehicle left; absent: the track itself tells. ``reminders``: what the
+    driver was told of it by then: shown, and nothing is judged by it."""
 
     rule: str
     rule_version: int
@@ -67,6 +68,7 @@ class Evidence(TypedDict):
     anchor: NotRequired[list[int] | None]
     track: Track
     notes: NotRequired[list[Note]]
+    reminders: NotRequired[list[Reminder]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +275,7 @@ def evaluate(evidence: Evidence) -> Evaluation:
 def same_substance(one: Evidence, other: Evidence) -> bool:
     """Whether two evidences of one subject, which give the same outcome, numbers and times, tell the same facts. The bytes may
     differ in what tells nothing: the version of an order that was entered again, a parameter that came later, and how far
-    behind the episode the track goes. It goes up to the report that confirmed the last fix; when a report comes late, that
+    behind the episode the track goes, and how far a reminder had come that the driver got (that stands beside the alert). It goes up to the report that confirmed the last fix; when a report comes late, that
     is another one."""
     if one.get("notes", []) != other.get("notes", []) or one.get("anchor") != other.get("anchor"):
         return False

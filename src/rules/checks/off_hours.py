@@ -22,7 +22,7 @@ import numpy as np
 from registry.order_cover import Note
 from rules.checks.base import Evaluation, Outcome, measure
 from rules.evidence import Track, require, track_columns
-from rules.evidence_parts import Allowing, Fence, TaskCover, Vehicle, areas_of
+from rules.evidence_parts import Allowing, Fence, Reminder, TaskCover, Vehicle, areas_of
 from rules.tracks.days import DayRows, drives, valid_fixes, window_sums
 from rules.tracks.kernel import MOVING_DKMH, MOVING_MM
 from runtime.arrays import Bools, Ints
@@ -73,6 +73,7 @@ class Facts(TypedDict):
     orders: list[TaskCover]
     day: Day
     notes: list[Note]
+    reminders: NotRequired[list[Reminder]]
 
 
 class Evidence(Facts):

@@ -33,7 +33,7 @@ class Counts:
 @dataclass(slots=True)
 class Turn:
     """What one transaction did. ``judged``: rows by what the kernels did; ``recomputed``: vehicles by cause;
-    ``silent``: orders settled by the clock."""
+    ``silent``: orders settled by the clock; ``reminded``: reasons to remind somebody, by (condition, what became of it)."""
 
     stored: int = 0
     duplicates: int = 0
@@ -42,6 +42,7 @@ class Turn:
     judgements: list[Judgement] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     silent: int = 0
+    reminded: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 def add(counts: Counts, piece: Piece, turn: Turn) -> None:
@@ -75,6 +76,8 @@ def add(counts: Counts, piece: Piece, turn: Turn) -> None:
         metrics.RETRIED.labels("failed").inc(kept)
     for what, number in turn.judged.items():
         metrics.JUDGED.labels(what).inc(number)
+    for (condition, result), number in turn.reminded.items():
+        metrics.REMINDERS.labels(condition, result).inc(number)
     add_found(turn)
 
 

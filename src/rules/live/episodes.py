@@ -11,6 +11,7 @@ import numpy as np
 
 from registry.facts.order_notes import notes_of_vehicles
 from rules import evidence as frozen
+from rules.alerts import reminders
 from rules.alerts.conclude import judgement_of
 from rules.alerts.feed import alerts_of_vehicles
 from rules.alerts.model import AlertFacts, Judgement, VersionedAlert
@@ -66,10 +67,14 @@ async def _judge(facts: Facts, asked: Sequence[_Asked]) -> list[Judgement]:
         tracks = await tracks_in(facts.archive, facts.conn, spans)
         wanted = [(a.vehicle, a.from_us, a.to_us) for a in part]
         notes = await notes_of_vehicles(facts.conn, wanted, facts.tracker.snapshot.parameters)
-        for one, columns, its in zip(part, tracks, notes, strict=True):
+        overdue = [[note["order"] for note in its if note["kind"] == "overdue"] for its in notes]
+        told = await reminders.for_evidence(facts.conn, wanted, overdue)
+        for one, columns, its, said in zip(part, tracks, notes, told, strict=True):
             evidence = _evidence(facts, one, columns)
             if its:
                 evidence["notes"] = its
+            if said:
+                evidence["reminders"] = said
             made = location.evaluate(evidence)
             judged = _suspected if one.old is None else _withdrawn
             judgements.append(judged(facts, one, evidence, made))

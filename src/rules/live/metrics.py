@@ -38,6 +38,9 @@ JUDGED = Counter(
 )
 TRANSACTIONS = Counter("gongche_worker_transactions_total", "Transactions by how they ended", ["result"])
 ALERTS = Counter("gongche_worker_alert_versions_total", "Versions of alerts written", ["rule", "status"])
+REMINDERS = Counter(
+    "gongche_worker_reminders_total", "Reasons to remind a driver, by what became of them", ["condition", "result"]
+)  # fmt: skip
 EVALUATIONS = Counter("gongche_worker_evaluations_total", "Judgements made", ["rule", "outcome"])
 RECOMPUTED = Counter("gongche_worker_recomputed_vehicles_total", "Vehicles recomputed", ["cause"])
 RECOMPUTING = Gauge(
@@ -109,7 +112,7 @@ for _result in ("stored", "duplicate", "quarantined"):  # there from the start, 
     ROWS.labels(_result)
 for _result in ("decoded", "rejected", "quarantined"):
     RECORDS.labels(_result)
-for _where in ("records", "slice", "changes", "clock", "retry"):
+for _where in ("records", "slice", "changes", "clock", "retry", "reminders"):
     FAULTS.labels(_where)
 for _kind in (*KINDS_OF_FLEET, CLOCK_CORRECTION):
     UNREADABLE_FACTS.labels(_kind)

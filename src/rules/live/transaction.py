@@ -6,7 +6,7 @@ In numbered steps (``rules.live.steps``; a test breaks each of them):
 2. ``positions``: new rows are stored, rows that are there already are counted as duplicates.
 3. ``facts``: the snapshot follows the registry, changed orders, fences, bindings of own vehicles are taken.
 4. ``tracks``: the kernels take the rows that are newer than their vehicle's state.
-5. ``episodes``: what opened or closed is judged.
+5. ``episodes``: drivers are reminded where a unit wants that (``reminders``), and what opened or closed is judged.
 6. ``recompute``: vehicles with late rows or changed facts start again from a day's start; where that is much, it is noted
    and done in slices (``slices``).
 7. ``settle``: the results of orders whose return the track has passed, or the clock, are final; the judge goes on.
@@ -15,6 +15,7 @@ In numbered steps (``rules.live.steps``; a test breaks each of them):
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from rules.alerts.model import FactChange
 from rules.alerts.publish import publish
 from rules.checks import location
 from rules.checks.location import Episode, episode_of_event
+from rules.faults import is_fault
 from rules.live import metrics, paper, recompute
 from rules.live.clock_doubts import by_clocks
 from rules.live.counts import Turn
@@ -35,19 +37,23 @@ from rules.live.late import before_start, behind, changed_since, have_orders, sp
 from rules.live.memory import Memory
 from rules.live.ownership import Ownership
 from rules.live.pieces import How
+from rules.live.reminders import Reason
 from rules.live.settle import due, note_orders, settle, silent
 from rules.live.store import recomputations
 from rules.live.store.due import delete_due
 from rules.live.store.offsets import lock_offsets, save_offsets
 from rules.live.store.recomputations import Recomputation, Urgency, Waiting
 from rules.live.store.states import save_day_starts, spoil_states
-from rules.live.vehicle_states import Fixes
-from rules.tracks.advance import advance
+from rules.live.vehicle_states import Context, Fixes
+from rules.tracks.advance import Advanced, advance
+from rules.tracks.state import TrackStates
 from runtime.arrays import Bools, Ints
 from runtime.connection import Connection
 from runtime.units import earliest, keep_earliest
 from telemetry.archive.store import Archive
 from telemetry.positions import PositionBatch
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,8 @@ class Transaction:
         self._noted_late: dict[int, int] = {}
         #: Vehicles that are computed again in this transaction.
         self._at_once: dict[int, Recomputation] = {}
+        #: Why drivers are to be told something.
+        self._reasons: list[Reason] = []
 
     async def run(self, place: Place, batch: PositionBatch) -> Turn:
         """Do all of it."""
@@ -112,6 +120,8 @@ class Transaction:
         watermarks = tracker.states.field("t", touched).copy()
         found = await self._advance(facts, await self._split(facts, fixes, touched, watermarks))
         self._done("tracks")
+
+        await self._remind()
 
         with metrics.rule_seconds(location.RULE):
             turn.judgements += await publish_events(facts, found)
@@ -208,11 +218,49 @@ class Transaction:
         )
         turn.recomputed["same_time"] += len(advanced.disturbed)
         await self._again(facts, {}, advanced.disturbed)
+        if len(live):
+            await self._find_reasons(live, context, advanced, before, moved)
         found: dict[int, list[Episode]] = defaultdict(list)
         for event in advanced.events:
             if event.slot not in self._at_once:
                 found[event.slot].append(episode_of_event(event))
         return found
+
+    async def _find_reasons(
+        self, live: Fixes, context: Context, advanced: Advanced, before: TrackStates, moved: Ints
+    ) -> None:
+        """What drivers are to be told of. What the program fails on there keeps back no position: it is told and counted."""
+        reminders, states = self._memory.reminders, self._memory.tracker.states
+        try:
+            if not reminders.on(self._now_us):
+                return
+            await reminders.follow_seals(self._conn, self._now_us)
+            found = reminders.find(live, context, advanced, before, states, moved, self._now_us)
+        except Exception as error:
+            self._failed(error)
+            return
+        # Whoever is computed again is told nothing: that is about the past.
+        self._reasons = [reason for reason in found if reason.vehicle not in self._at_once]
+
+    async def _remind(self) -> None:
+        """Ask the commands, in a transaction within this one: what fails here keeps back no position."""
+        if not self._reasons:
+            return
+        try:
+            async with self._conn.transaction():
+                results = await self._memory.reminders.ask(self._conn, self._reasons, self._now_us)
+        except Exception as error:
+            self._failed(error)
+        else:
+            self._turn.reminded.update(results)
+
+    def _failed(self, error: Exception) -> None:
+        if not is_fault(error) or isinstance(error, MemoryError):
+            raise error
+        metrics.FAULTS.labels("reminders").inc()
+        _logger.error(
+            "程序故障，请报告 / a fault of the program on reminders, positions go on", exc_info=error
+        )
 
     async def _recompute(self, facts: Facts) -> None:
         jobs = [self._at_once[no] for no in sorted(self._at_once)]

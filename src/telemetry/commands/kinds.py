@@ -51,6 +51,8 @@ KINDS: Final[dict[str, Kind]] = {
             "query_driver", "查询驾驶员身份", "whose card is in the terminal", "send", True, True, _TEN, _DAY
         ),
         Kind("recorder", "采集行驶记录数据", "data of the driving recorder", "send", True, True, _DAY, _WEEK),
+        # Asked by the program alone (registry/areas): set again, an area is what it was.
+        Kind("areas", "下发围栏", "set or delete an area", "configure", False, True, _TEN, _DAY),
         # Whoever is not sure whether a car was locked must look, not try again: these are never sent twice.
         Kind("reset", "终端复位", "restart the device", "control", False, False, _HALF, _HOUR),
         Kind("lock", "车门加锁、解锁", "lock or unlock the doors", "control", True, False, _HALF, _HOUR),

@@ -30,6 +30,17 @@ _NOTICE: Final = 1
 _RESET: Final = 4
 #: 640 x 480 (0x8801).
 _RESOLUTION: Final = 2
+#: Shape of an area -> the messages that set and delete it.
+_AREAS: Final = {
+    "circle": (MessageId.SET_CIRCLES, MessageId.DELETE_CIRCLES),
+    "rectangle": (MessageId.SET_RECTANGLES, MessageId.DELETE_RECTANGLES),
+    "polygon": (MessageId.SET_POLYGON, MessageId.DELETE_POLYGONS),
+}
+#: Attributes of an area: entering and leaving are told to the platform (bits 3, 5). The driver is told by reminders: his
+#: terminal knows of no orders.
+_TELLS_PLATFORM: Final = 1 << 3 | 1 << 5
+#: Kind of setting of circles and rectangles: 0 would replace all that others have set.
+_ADD, _CHANGE = 1, 2
 #: Bits of the status of a position.
 _POSITIONED, _LOCKED = 1 << 1, 1 << 12
 #: Parameters that are passwords of the radio network: what they are is shown to nobody.
@@ -100,6 +111,19 @@ def _recorder(fields: Mapping[str, Any], version: Version, _: Encoding) -> _Mess
     return MessageId.RECORDER_QUERY, asked if version is Version.V2011 else asked | {"data": b""}
 
 
+def _areas(fields: Mapping[str, Any], version: Version, _: Encoding) -> _Message:
+    """One area set, or one deleted, by its shape."""
+    setting, deleting = _AREAS[fields["shape"]]
+    if fields["action"] == "delete":
+        return deleting, {"ids": [fields["id"]]}
+    area = {"id": fields["id"], "attributes": _TELLS_PLATFORM, **fields["place"]}
+    if version is Version.V2019:
+        area["name"] = fields["name"]
+    if fields["shape"] == "polygon":
+        return setting, area
+    return setting, {"setting": _CHANGE if fields["there"] else _ADD, "areas": [area]}
+
+
 _ENCODERS: Final[dict[str, Callable[[Mapping[str, Any], Version, Encoding], _Message]]] = {
     "text": _text,
     "location": lambda *_: (MessageId.LOCATION_QUERY, {}),
@@ -110,6 +134,7 @@ _ENCODERS: Final[dict[str, Callable[[Mapping[str, Any], Version, Encoding], _Mes
     "photo": _photo,
     "query_driver": lambda *_: (MessageId.QUERY_DRIVER_IDENTITY, {}),
     "recorder": _recorder,
+    "areas": _areas,
     "reset": lambda *_: (MessageId.TERMINAL_CONTROL, {"command": _RESET}),
     "lock": _lock,
     "cut": _cut,

@@ -28,6 +28,12 @@ export async function tryFence(id: string, body: FenceBody, today: string): Prom
   return (await ask(api.POST('/v1/backtests', { body: { rule: 'location', parameters: {}, organisation: null, fence: proposed, examples: 50, ...month } }))).no
 }
 
+export type InTerminals = Schemas['FenceInTerminals']
+export type AreaState = Schemas['AreaOfTerminal']['state']
+export const terminalsOf = (id: string): Promise<InTerminals> => ask(api.GET('/v1/fences/{id}/terminals', { params: { path: { id }, query: {} } }))
+export const sendDown = (id: string): Promise<InTerminals> => ask(api.POST('/v1/fences/{id}:send-down', at(id)))
+export const callBack = (id: string): Promise<InTerminals> => ask(api.POST('/v1/fences/{id}:recall', at(id)))
+
 /** Whether a version holds at a moment. */
 export function stateOf(one: Pick<Fence, 'valid_from' | 'valid_to'>, now: number): 'later' | 'holds' | 'over' {
   if (one.valid_to !== null && Date.parse(one.valid_to) <= now) return 'over'

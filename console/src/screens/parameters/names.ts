@@ -16,6 +16,10 @@ export default {
       office_wd: '管理处审核期限', hotline_inquiry_wd: '热线咨询求助期限', hotline_report_wd: '热线投诉举报期限', hotline_margin_wd: '热线内部时限提前量', yellow_d: '到期前多久黄牌提醒',
       announce_wd: '逾期多久通报', reopen_d: '核销后多久内可重新打开',
     },
+    reminder: {
+      left_without_order: '提醒：无派车任务驶出围栏', order_overdue: '提醒：派车超时未返回', sealed_moved: '提醒：封存车辆移动', speed_kmh: '提醒：车速超过（0 为不提醒）', voice: '提醒同时语音播报',
+      every_min: '同车同类提醒至少间隔', per_day: '同车同类提醒每日最多', recent_s: '只对多少秒内的定位提醒',
+    },
     location: { min_displacement_m: '最小位移', episode_idle_min: '停多久算一次驶出结束' },
     destination: { radius_m: '目的地范围（半径）', gap_speed_kmh: gap.zh },
     mileage: { ratio_permille: '里程倍数', short_trip_m: '短途（导航里程）', odometer_differs_permille: '里程表差异提示', leave_out_local: '不计目的地周边行驶', local_radius_m: '目的地周边半径' },
@@ -44,6 +48,10 @@ export default {
       urgent_wd: 'Urgent case', general_wd: 'General case', sign_wd: 'Signing for it', refuse_wd: 'Refusing it', ask_ahead_wd: 'Extension asked so long ahead', redo_min_wd: 'Least time to redo',
       office_wd: 'Review by the office', hotline_inquiry_wd: 'Hotline inquiry', hotline_report_wd: 'Hotline complaint', hotline_margin_wd: 'Margin before the hotline', yellow_d: 'Yellow warning before the deadline',
       announce_wd: 'Announced when so late', reopen_d: 'May be reopened for',
+    },
+    reminder: {
+      left_without_order: 'Remind: outside the fence without an order', order_overdue: 'Remind: the order is overdue', sealed_moved: 'Remind: a sealed vehicle moves', speed_kmh: 'Remind: faster than (0: nobody)', voice: 'Reminders are read aloud, too',
+      every_min: 'The same reminder of a vehicle no sooner than after', per_day: 'The same reminder of a vehicle a day, at most', recent_s: 'Only of positions that are no older than',
     },
     location: { min_displacement_m: 'Least displacement', episode_idle_min: 'An episode ends after standing' },
     destination: { radius_m: 'Radius around a destination', gap_speed_kmh: gap.en },

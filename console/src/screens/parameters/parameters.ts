@@ -9,7 +9,7 @@ export type Stored = Schemas['StoredParameter']
 export type All = Schemas['Parameters']
 
 /** Parameters that rules share, and deadlines: no rule of their own, so that nothing can be tried with them. */
-export const SHARED = ['order', 'track', 'terminal', 'supervision'] as const
+export const SHARED = ['order', 'track', 'terminal', 'supervision', 'reminder'] as const
 export const GROUPS: readonly string[] = [...RULES, ...SHARED]
 
 export const allParameters = (): Promise<All> => ask(api.GET('/v1/rule-parameters', { params: { query: {} } }))

@@ -3,7 +3,7 @@ import names from './names'
 export default {
   zh: {
     name: names.zh,
-    group: { track: '轨迹（各规则共用）', order: '派车单（各规则共用）', terminal: '终端', supervision: '督办期限' },
+    group: { track: '轨迹（各规则共用）', order: '派车单（各规则共用）', terminal: '终端', supervision: '督办期限', reminder: '对驾驶员的提醒' },
     unit: {
       u_m: '米', u_km: '公里', u_s: '秒', u_min: '分钟', u_h: '小时', u_d: '天', u_month: '个月', u_WD: '个工作日', u_km_h: '公里/时', u_l: '升', u_kWh: '千瓦时',
     },
@@ -22,7 +22,7 @@ export default {
   },
   en: {
     name: names.en,
-    group: { track: 'Tracks (shared)', order: 'Dispatch orders (shared)', terminal: 'Terminals', supervision: 'Deadlines of cases' },
+    group: { track: 'Tracks (shared)', order: 'Dispatch orders (shared)', terminal: 'Terminals', supervision: 'Deadlines of cases', reminder: 'Reminders to drivers' },
     unit: {
       u_m: 'm', u_km: 'km', u_s: 's', u_min: 'min', u_h: 'h', u_d: 'd', u_month: 'months', u_WD: 'working days', u_km_h: 'km/h', u_l: 'l', u_kWh: 'kWh',
     },

@@ -24,6 +24,7 @@ from registry.vehicles import official_on, vehicles_by_id
 from rules.alerts.feed import alerts_of_vehicles
 from rules.alerts.model import AlertFacts, Judgement
 from rules.alerts.publish import evaluations_of
+from rules.alerts.reminders import for_evidence
 from rules.checks import off_hours, terminal_silent
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence_parts import Vehicle, vehicle_of
@@ -163,8 +164,13 @@ class VehicleDays:
         cleaned = replace(tracks, rows=tracks.rows.take(valid))
         off = _off_hours(context, cleaned, covers, shared, notes)
         off = await off_hours_closer.look(context, cleaned, off, covers)
+        told = await for_evidence(
+            context.conn, [(d.vehicle.no, d.from_us, d.to_us - 1) for d in days], [()] * len(days)
+        )
         for slot in slots:
             evidence, made = off[slot]
+            if told[slot] and _suspected(made):
+                evidence = cast(off_hours.Facts, {**evidence, "reminders": told[slot]})
             made = on_kept_track(context, made)
             backfill = any(
                 c.backfill and c.from_us < days[slot].to_us and days[slot].from_us < c.to_us

@@ -1,0 +1,57 @@
+"""Sealed vehicles (封存): when they must not move. All SQL of the table ``vehicle_seals``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from runtime.connection import Connection
+
+
+async def seal(
+    connection: Connection, vehicle: str, since: datetime | None, until: datetime | None, reason: str
+) -> bool | None:
+    """Seal a vehicle from ``since`` (None: now) until ``until`` (None: until it is lifted). False: it is sealed already; None: there is
+    no such vehicle, or not for the caller."""
+    unit = await connection.fetchval(
+        "SELECT organisation FROM vehicles WHERE id = $1 FOR NO KEY UPDATE", vehicle
+    )
+    if unit is None:
+        return None
+    made = await connection.fetchval(
+        "INSERT INTO vehicle_seals (organisation, vehicle, sealed_from, sealed_to, reason)"
+        " SELECT $1, $2, s.since, $4, $5 FROM (SELECT COALESCE($3::timestamptz, clock_timestamp()) AS since) s"
+        " WHERE ($4::timestamptz IS NULL OR $4 > s.since) AND NOT EXISTS (SELECT FROM vehicle_seals o WHERE o.vehicle = $2"
+        " AND (o.sealed_to IS NULL OR o.sealed_to > s.since) AND ($4::timestamptz IS NULL OR o.sealed_from < $4)) RETURNING true",
+        unit, vehicle, since, until, reason,
+    )  # fmt: skip
+    return made is not None
+
+
+async def lift(connection: Connection, vehicle: str) -> bool:
+    """End the seal that holds now; whether one did."""
+    done = await connection.fetchval(
+        "UPDATE vehicle_seals SET sealed_to = clock_timestamp() WHERE vehicle = $1 AND sealed_from <= clock_timestamp()"
+        " AND (sealed_to IS NULL OR sealed_to > clock_timestamp()) RETURNING true",
+        vehicle,
+    )
+    return done is not None
+
+
+async def seals_of(connection: Connection, vehicle: str) -> list[dict[str, Any]]:
+    """{sealed_from, sealed_to, reason} of a vehicle, the newest first."""
+    rows = await connection.fetch(
+        "SELECT sealed_from, sealed_to, reason FROM vehicle_seals WHERE vehicle = $1 ORDER BY sealed_from DESC LIMIT 100", vehicle
+    )  # fmt: skip
+    return [dict(row) for row in rows]
+
+
+async def sealed_since(connection: Connection, at: datetime) -> dict[int, datetime]:
+    """The numbers of the vehicles that are sealed at ``at``, each with since when."""
+    return dict(
+        await connection.fetch(
+            "SELECT v.no, max(s.sealed_from) FROM vehicle_seals s JOIN vehicles v ON v.id = s.vehicle"
+            " WHERE s.sealed_from <= $1 AND (s.sealed_to IS NULL OR s.sealed_to > $1) GROUP BY v.no",
+            at,
+        )
+    )
