@@ -237,6 +237,23 @@ function shape(context: CanvasRenderingContext2D, look: Look, x: number, y: numb
     context.lineTo(x, y + half)
     context.lineTo(x - half, y)
     context.closePath()
+  } else if (look.shape === 'triangle') {
+    context.moveTo(x, y - half)
+    context.lineTo(x + half, y + half * 0.85)
+    context.lineTo(x - half, y + half * 0.85)
+    context.closePath()
+  } else if (look.shape === 'cross') {
+    const arm = half * 0.38
+    // The end of the upper arm and the corner on its right, turned four times.
+    const quarter: [number, number][] = [[-arm, -half], [arm, -half], [arm, -arm]]
+    for (let turned = 0, [c, s] = [1, 0]; turned < 4; turned++, [c, s] = [-s, c]) {
+      quarter.forEach(([dx, dy], k) => {
+        const [px, py] = [x + dx * c - dy * s, y + dx * s + dy * c]
+        if (turned === 0 && k === 0) context.moveTo(px, py)
+        else context.lineTo(px, py)
+      })
+    }
+    context.closePath()
   } else {
     context.moveTo(x + half, y)
     context.arc(x, y, half, 0, 2 * Math.PI)
