@@ -139,6 +139,10 @@ export class CanvasFace implements Face {
     })
     canvas.addEventListener('pointermove', (event) => {
       const before = this.held.get(event.pointerId)
+      if (!before && event.pointerType === 'mouse') {
+        const [dx, dy] = [event.offsetX - this.box.clientWidth / 2, event.offsetY - this.box.clientHeight / 2]
+        this.events.hovered?.({ x: this.x + dx / this.scale, y: this.y + dy / this.scale, within: FINGER_PX / this.scale, px: event.offsetX, py: event.offsetY })
+      }
       if (!before || this.held.size !== 1) return
       const [dx, dy] = [event.offsetX - before.x, event.offsetY - before.y]
       this.travelled += Math.abs(dx) + Math.abs(dy)
@@ -155,6 +159,7 @@ export class CanvasFace implements Face {
     }
     canvas.addEventListener('pointerup', up)
     canvas.addEventListener('pointercancel', up)
+    canvas.addEventListener('pointerleave', () => this.events.hovered?.(null))
     canvas.addEventListener('wheel', (event) => {
       event.preventDefault()
       this.zoomAt(-Math.max(-1, Math.min(1, event.deltaY / 300)), event.offsetX, event.offsetY)

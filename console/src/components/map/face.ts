@@ -11,12 +11,22 @@ export interface View {
   datum?: Datum
 }
 
+export interface Hover {
+  x: number
+  y: number
+  within: number
+  px: number
+  py: number
+}
+
 export interface FaceEvents {
   moved: (view: View) => void
   /** A click at a place of the square; ``within``: how far a finger may be off. */
   pressed: (x: number, y: number, within: number) => void
   /** The person has moved the map. */
   dragged: () => void
+  /** The pointer stands over a place of the square, at a pixel of the map; null: it has left. */
+  hovered?: (at: Hover | null) => void
   /** A tile of the ground could not be had; ``gone``: there is no such map any more. */
   groundFailed?: (gone: boolean) => void
 }
