@@ -33,7 +33,7 @@ export interface FaceEvents {
 
 export interface Face {
   kind: 'webgl' | 'canvas'
-  /** What lies under everything; null: nothing. A plain canvas shows none. */
+  /** What lies under everything; null: nothing. */
   setGround: (ground: Ground | null, dark: boolean, english: boolean) => void
   /** How points are drawn. Later sets of points lie above earlier ones. */
   setLooks: (looks: Look[]) => void
@@ -60,17 +60,17 @@ export function hasWebgl2(): boolean {
   }
 }
 
-/** The best face that the browser can show. */
-export async function openFace(box: HTMLElement, start: Bounds, events: FaceEvents): Promise<Face> {
+/** The best face that the browser can show. ``still``: nobody can move it or come to it by keys. */
+export async function openFace(box: HTMLElement, start: Bounds, events: FaceEvents, still = false): Promise<Face> {
   if (hasWebgl2()) {
     try {
       const { MaplibreFace } = await import('./maplibreFace')
-      return await MaplibreFace.open(box, start, events)
+      return await MaplibreFace.open(box, start, events, still)
     } catch {
       // A driver that says that it can and cannot.
       box.textContent = ''
     }
   }
   const { CanvasFace } = await import('./canvasFace')
-  return new CanvasFace(box, start, events)
+  return new CanvasFace(box, start, events, still)
 }
