@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import json
 import os
 import signal
 import sqlite3
@@ -180,6 +181,49 @@ def test_coding_is_undone_by_reading(zoom_units: int) -> None:
     (kept,) = layers(layer("land", [(Kind.AREA, shapely.orient_polygons(areas), [(), (), ()])]))["land"]
     assert (sorted(kept.paths[0]), kept.tags) == ([(10, 10), (10, 20), (20, 10), (20, 20)], {})
     assert layer("land", [(Kind.AREA, areas[:1], [()])]) == b""
+
+
+def a_tile() -> bytes:
+    """One of each kind of thing: an area with a hole, lines of two parts, names, numbers, edges that are crossed."""
+    ring = shapely.orient_polygons(
+        np.array([shapely.Polygon([(100, 100), (900, 100), (900, 800), (100, 800)], [[(300, 300), (300, 500), (500, 500), (500, 300)]])], object)
+    )  # fmt: skip
+    ways = np.array(
+        [
+            shapely.LineString([(3000, 2000), (200, 2100), (150, 2400)]),
+            shapely.MultiLineString([[(-64, 5), (4160, 5)], [(7, 7), (7, 4000)]]),
+        ],
+        object,
+    )
+    spots = np.array([shapely.Point(2048, 1024), shapely.Point(4100, 4100)], object)
+    return b"".join(
+        (
+            layer("land", [(Kind.AREA, ring, [(("class", "park"), ("name", "濠河公园"))])]),
+            layer("road", [(Kind.LINE, ways, [(("class", "primary"), ("name", "人民路"), ("ref", "G204")), (("class", "minor"), ("tunnel", 1))])]),
+            layer("place", [(Kind.POINT, spots, [
+                (("class", "district"), ("rank", 57), ("name", "崇川区"), ("name_en", "Chongchuan")),
+                (("class", "village"), ("rank", 300), ("name", "界外")),
+            ])]),
+        )
+    )  # fmt: skip
+
+
+def test_the_console_reads_what_is_written() -> None:
+    """Its reader (console/src/components/map/vectorTile.ts) is tested with the same bytes."""
+    kept = json.loads((Path(__file__).parents[1] / "vectors" / "base_map_tile.json").read_text("utf-8"))
+    assert a_tile().hex() == kept["hex"]
+    told = {
+        name: [
+            {
+                "kind": one.kind,
+                "tags": one.tags,
+                "parts": [[n for at in path for n in at] for path in one.paths],
+            }
+            for one in features
+        ]
+        for name, features in layers(a_tile()).items()
+    }
+    assert told == kept["layers"]
 
 
 def test_degrees_and_units_agree() -> None:
