@@ -188,20 +188,21 @@ export class CanvasGround {
       if (this.tiles.size <= KEPT) break
       this.tiles.delete(old)
     }
-    const { signal } = this.control
-    load(signal)
-      .catch((): Tile => {
-        // A tile that cannot be had or read is a hole: the map goes on without it.
-        if (!signal.aborted) this.failed(false)
-        return { state: 'none' }
-      })
-      .then((tile) => {
-        if (signal.aborted || !this.tiles.has(key)) return
-        this.tiles.set(key, tile)
-        this.came()
-      })
-      .catch(() => undefined)
+    void this.take(key, load, this.control.signal)
     return loading
+  }
+
+  private async take(key: string, load: (signal: AbortSignal) => Promise<Tile>, signal: AbortSignal): Promise<void> {
+    let tile: Tile = { state: 'none' }
+    try {
+      tile = await load(signal)
+    } catch {
+      // A tile that cannot be had or read is a hole: the map goes on without it.
+      if (!signal.aborted) this.failed(false)
+    }
+    if (signal.aborted || !this.tiles.has(key)) return
+    this.tiles.set(key, tile)
+    this.came()
   }
 }
 
@@ -209,11 +210,11 @@ function pictureOf(address: string, failed: () => void): Promise<Tile> {
   return new Promise((resolve) => {
     const image = new Image()
     image.referrerPolicy = 'no-referrer'
-    image.onload = () => resolve({ state: 'picture', image })
-    image.onerror = () => {
+    image.addEventListener('load', () => resolve({ state: 'picture', image }))
+    image.addEventListener('error', () => {
       failed()
       resolve({ state: 'none' })
-    }
+    })
     image.src = address
   })
 }
