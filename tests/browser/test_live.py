@@ -121,7 +121,7 @@ async def test_vehicles_by_their_orders(visit: Visit, world: World) -> None:
     await page.locator("[data-order=overdue]").click()
     await expect(page).to_have_url(re.compile("orders=1&order=overdue"))
     await expect(page.locator(LINES)).to_have_count(1)
-    assert len(asked) == 1  # one question for all of them
+    assert 1 <= len(asked) <= 3  # one question each half minute, whatever there is
 
 
 async def test_a_word_to_the_driver(visit: Visit, world: World) -> None:
