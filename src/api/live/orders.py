@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from api.auth.access import require
 from api.auth.scoped import reach_of, scoped
-from api.http import rfc3339, to_json
+from api.http import PLAIN, rfc3339, to_json
 from api.live.board import SOON, Held, OrderBoard, held_now, resting_units
 from registry.calendar import load_calendar
 from registry.order_cover import covers_within
@@ -119,7 +119,9 @@ class OrderBoards:
 @router.get("/orders", summary="车辆此刻的用车单 / the orders of the vehicles now", response_model=LiveOrders)
 async def orders(
     request: Request,
-    since: Annotated[str | None, Query(max_length=40, description="`mark` of the answer before")] = None,
+    since: Annotated[
+        str | None, Query(max_length=40, json_schema_extra=PLAIN, description="`mark` of the answer before")
+    ] = None,
 ) -> Response:
     """For every vehicle that the caller sees and that has one: the order that covers it now, one that is overdue, or one that begins
     within half an hour. Ask again each half minute with `since`: only what has changed comes then. It is read from the database at
