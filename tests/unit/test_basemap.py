@@ -151,6 +151,27 @@ def test_other_programs_can_read_it(made: tuple[Path, About]) -> None:
     db.close()
 
 
+def test_the_sea_lies_on_the_right_of_the_coast(tmp_path: Path) -> None:
+    """Northwards in two ways, and an island off it; at every zoom, and nowhere inland."""
+    source = town()
+    source.way((0.025, -0.15), (0.025, 0), natural="coastline")
+    source.way((0.025, 0), (0.025, 0.15), natural="coastline")
+    corners = [(0.1, 0.05), (0.18, 0.05), (0.18, 0.13), (0.1, 0.13), (0.1, 0.05)]
+    source.way(*corners, natural="coastline")
+    prepare(tmp_path, source.write(tmp_path / "coast.osm.pbf"), quiet)
+
+    def sea(zoom: int, x: float, y: float) -> list[Feature]:
+        return [
+            one for one in tile_at(path_of(tmp_path), zoom, x, y).get("water", []) if one.tags["class"] == "sea"
+        ]  # fmt: skip
+
+    for zoom in (5, 8, 11):
+        assert sea(zoom, 0.05, 0.05), zoom
+    assert sea(14, 0.23, 0.1)[0].kind == 3
+    assert sea(14, 0.14, 0.09) == []  # the island
+    assert sea(14, -0.2, 0.1) == []  # inland
+
+
 def test_only_what_lies_within_bounds(tmp_path: Path) -> None:
     source = town().write(tmp_path / "town.osm.pbf")
     prepare(tmp_path, source, quiet, bounds=(LON - 0.01, LAT - 0.01, LON + 0.01, LAT + 0.01))
