@@ -15,7 +15,7 @@ NAMES = {
     "endtoend": "positions per second stored and judged, everything on this machine, over each log",
     "latency": "reply, and position to alert in the feed, at 5,000 positions/s",
     "office": "pages, lists, tracks, the stream at a million alerts and 300,000 cases, beside 5,000 positions/s",
-    "console": "in a browser: the list at a million alerts, 10,000 fixes, a day at 60x, 29,000 vehicles that move",
+    "console": "in a browser: the list at a million alerts and its first sight over 4G, 10,000 fixes, a day at 60x, 29,000 vehicles that move",
     "lists": "every filter and every order of the list of alerts at a million alerts, by three readers, nothing beside",
     "live": "the live map of 29,000 vehicles: CPU of the API and bytes of each of 50 viewers",
     "recompute": "position to alert in the feed while 30 days of 29,000 vehicles are computed again",
@@ -49,14 +49,18 @@ def main() -> None:
         "--vehicles",
         type=int,
         default=0,
-        help="the only size of city (default: 854, 5,000 and 29,000 in turn); terminals of commands (default 10,000)",
+        help="the only size of city (default: 854, 5,000 and 29,000 in turn); of console (default 29,000); terminals of commands"
+        " (default 10,000)",
     )
     parser.add_argument(
         "--trips-a-month", type=int, default=4,
         help="settled trips of every driver in each of the four months before the day of city (default 4)",
     )  # fmt: skip
     parser.add_argument(
-        "--alerts", type=int, default=1_000_000, help="how many lists is asked of (default 1,000,000)"
+        "--alerts",
+        type=int,
+        default=1_000_000,
+        help="how many lists and console are asked of (default 1,000,000)",
     )
     parser.add_argument(
         "--ask", metavar="QUERY", help="the only question of lists, as in an address: 'order=occurred&rule=mileage'"

@@ -3,12 +3,14 @@ import { validateStyleMin } from '@maplibre/maplibre-gl-style-spec'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 
-import { baseLayers, PALETTES } from '@/components/map/baseStyle'
+import { baseLayers, PALETTES, ROAD_CLASSES, roadWidth } from '@/components/map/baseStyle'
 import { convert, fromWgs84, toWgs84, type Datum, type LonLat } from '@/components/map/datum'
 import type { Face, FaceEvents, View } from '@/components/map/face'
 import { groundOf, NONE, OWN } from '@/components/map/ground'
 import { distanceM, HIDDEN, latOf, lonOf, mercatorX, mercatorY, noPoints, type Line, type Points } from '@/components/map/mercator'
 import { PlacedFace, placedEvents } from '@/components/map/placedFace'
+import { drawnTile } from '@/components/map/tileDrawing'
+import { readTile } from '@/components/map/vectorTile'
 
 const rows = JSON.parse(readFileSync('tests/datum.json', 'utf8')) as Record<Datum, LonLat>[]
 const off = (a: LonLat, b: LonLat): number => distanceM(a[0], a[1], b[0], b[1])
@@ -118,5 +120,61 @@ describe('the ground', () => {
       expect(new Set(style.layers.map((one) => one.id)).size).toBe(style.layers.length)
     }
     expect(Object.keys(PALETTES.light.areas)).toEqual(Object.keys(PALETTES.dark.areas))
+  })
+})
+
+/** Written by office/basemap/vector_tile.py (tests/unit/test_basemap.py compares it): what a reader has to find. */
+const vector = JSON.parse(readFileSync('../tests/vectors/base_map_tile.json', 'utf8')) as { hex: string; layers: Record<string, { kind: number; tags: Record<string, string | number>; parts: number[][] }[]> }
+const tile = Uint8Array.from(vector.hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+
+describe('a tile without WebGL2', () => {
+  it('is read as it was written', () => {
+    const layers = readTile(tile)
+    expect([...layers.keys()]).toEqual(Object.keys(vector.layers))
+    for (const [name, features] of Object.entries(vector.layers)) {
+      expect(layers.get(name)?.extent).toBe(4096)
+      expect(layers.get(name)?.features.map((one) => ({ kind: one.kind, tags: one.tags, parts: one.parts.map((part) => [...part]) })), name).toEqual(features)
+    }
+    expect(readTile(new Uint8Array(0)).size).toBe(0)
+  })
+  it('that is cut off or spoilt is refused, and never read for ever', () => {
+    let refused = 0
+    for (let end = 1; end < tile.length; end++) {
+      try {
+        readTile(tile.subarray(0, end))
+      } catch (error) {
+        expect(error).toBeInstanceOf(RangeError)
+        refused++
+      }
+    }
+    expect(refused).toBeGreaterThan(tile.length / 2)
+    for (let at = 0; at < tile.length; at++) {
+      const spoilt = Uint8Array.from(tile)
+      spoilt[at] = 255
+      try {
+        readTile(spoilt)
+      } catch (error) {
+        expect(error).toBeInstanceOf(RangeError)
+      }
+    }
+  })
+  it('has its names where they can be read, and roads as wide as on the other map', () => {
+    class Outline {
+      moveTo(): void {}
+      lineTo(): void {}
+      closePath(): void {}
+    }
+    globalThis.Path2D ??= Outline as unknown as typeof Path2D
+    const names = drawnTile(readTile(tile)).names
+    expect(names.map((one) => [one.kind, one.text, one.english])).toEqual(expect.arrayContaining([['place', '崇川区', 'Chongchuan'], ['road', '人民路', '']]))
+    for (const one of names) {
+      expect([one.x >= 0 && one.x < 1, one.y >= 0 && one.y < 1]).toEqual([true, true])
+      expect(Math.abs(one.angle)).toBeLessThanOrEqual(Math.PI / 2) // never upside down
+    }
+    expect([roadWidth('motorway', 5), roadWidth('motorway', 14), roadWidth('motorway', 22), roadWidth('path', 10), roadWidth('none', 14)]).toEqual([0.8, 7, 40, 0, 0])
+    for (const kind of ROAD_CLASSES) {
+      for (let zoom = 5; zoom < 19; zoom += 0.5) expect(roadWidth(kind, zoom + 0.5)).toBeGreaterThanOrEqual(roadWidth(kind, zoom))
+      expect(PALETTES.light.roads[kind]).toBeDefined()
+    }
   })
 })

@@ -5,7 +5,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ApiProblem } from '@/api/problem'
 import { isOpen, newKey, type Command } from '@/screens/live/commands'
 import { BrokenStream, endReason, FrameCutter, inflated, KIND, LiveTable, type Frame } from '@/screens/live/frames'
-import { OFFLINE_S, Picture, stateOf, STATES } from '@/screens/live/states'
+import { columnsOf, ORDER_SIGNS, ORDER_STATES, orderStateOf, taken, type OrderOf, type OrdersAnswer } from '@/screens/live/orders'
+import { BY_ORDER, looks, OFFLINE_S, Picture, stateOf, STATES } from '@/screens/live/states'
+import { orderWords } from '@/screens/live/words'
+import { MOST_LOOKS } from '@/components/map/face'
 import { LiveStream, POLL_MS, SILENT_MS, type LineState, type LiveSource } from '@/screens/live/stream'
 
 interface Vector {
@@ -87,6 +90,68 @@ describe('states', () => {
     expect([...picture.points.look]).toEqual([255, 255, 3])
     picture.draw(table, null, null, true)
     expect(new Set(picture.points.look)).toEqual(new Set([STATES.length])) // all dim
+  })
+})
+
+describe('orders', () => {
+  const now = 1_800_000_000
+  const one: OrderOf = { order: 'P1', destination: '如东县', fromS: now - 3_600, untilS: now + 3_600, dueS: now + 1_800, overdueS: now + 3_600, allowed: false }
+  const say = (order: OrderOf | undefined, moving: boolean, resting = false, at = now) => ORDER_STATES[orderStateOf(order, moving, resting, at)]
+  const answer = (more: Partial<OrdersAnswer> = {}): OrdersAnswer => ({
+    as_of: '2026-03-02T08:00:00+08:00', mark: 'r-1', whole: true, vehicles: ['a', 'b'], orders: ['P1', 'P2'], destinations: ['如东县', ''], from_s: [now - 60, now], until_s: [now + 60, now + 60],
+    due_s: [now + 60, now + 60], overdue_s: [now + 60, null], allowed: [true, true], gone: [], resting_units: ['jsj'], ...more,
+  })
+
+  it('say what a vehicle is by them, at each moment', () => {
+    expect(say(one, true)).toBe('onOrder')
+    expect(say(one, false)).toBe('onOrder')
+    expect(say(undefined, true)).toBe('unordered')
+    expect(say(undefined, false)).toBe('free')
+    // It ends, and it is overdue, without anything being told anew; who is back is not.
+    expect(say(one, true, false, now + 3_600)).toBe('overdue')
+    expect(say({ ...one, overdueS: null }, true, false, now + 3_600)).toBe('unordered')
+    expect(say(one, true, false, now - 3_601)).toBe('unordered')
+    // In off hours only an order that allows it is one.
+    expect(say(undefined, true, true)).toBe('sealedMoving')
+    expect(say(undefined, false, true)).toBe('sealed')
+    expect(say(one, true, true)).toBe('sealedMoving')
+    expect(say({ ...one, allowed: true }, true, true)).toBe('onOrder')
+  })
+  it('come whole, then as changes', () => {
+    const first = taken(new Map(), answer())
+    expect([...first.keys()]).toEqual(['a', 'b'])
+    const second = taken(first, answer({ whole: false, vehicles: ['c'], orders: ['P3'], gone: ['a'] }))
+    expect([...second.keys()].sort()).toEqual(['b', 'c'])
+    expect(second.get('c')?.order).toBe('P3')
+    expect([...taken(second, answer({ whole: true, vehicles: [] })).keys()]).toEqual([])
+    expect(first.size).toBe(2) // what was shown is not touched
+    const columns = columnsOf({ ids: ['c', 'x', 'a'], organisations: ['jsj', 'wsj', 'jsj'] }, second, ['jsj', 'nobody'])
+    expect([columns.of.map((row) => row?.order), [...columns.resting]]).toEqual([['P3', undefined, undefined], [1, 0, 1]])
+  })
+  it('decide how vehicles are drawn, and are counted of what is looked at', () => {
+    const table = new LiveTable()
+    table.take(cut(vectors.frames[0]?.hex ?? ''))
+    const picture = new Picture()
+    const at = table.nowMs / 1000
+    const columns = { of: [{ ...one, fromS: at - 10, untilS: at + 10, overdueS: null }, undefined, undefined], resting: Uint8Array.from([0, 0, 1]) }
+    expect(picture.draw(table, null, null, false, columns)).toEqual([0, 1, 0, 1, 0, 1])
+    expect([...picture.points.look]).toEqual([3, 5, 4].map((state) => BY_ORDER + state))
+    expect(picture.orderNumbers).toEqual([0, 0, 0, 1, 1, 1])
+    picture.draw(table, null, null, false, columns, 4)
+    expect([...picture.points.look]).toEqual([255, 255, BY_ORDER + 4])
+    picture.draw(table, null, null, false)
+    expect([...picture.points.look]).not.toContain(BY_ORDER + 4)
+    for (const dark of [true, false]) {
+      expect(looks(dark).length).toBe(BY_ORDER + ORDER_STATES.length)
+      expect(looks(dark).length).toBeLessThanOrEqual(MOST_LOOKS)
+      expect(new Set(looks(dark).slice(BY_ORDER).map((look) => look.shape)).size).toBe(ORDER_STATES.length)
+    }
+    expect(new Set(Object.values(ORDER_SIGNS)).size).toBe(ORDER_STATES.length)
+  })
+  it('are said in a few words', () => {
+    const eight = Date.parse('2026-03-02T08:00:00+08:00') / 1000
+    expect(orderWords({ ...one, fromS: eight, dueS: eight + 4 * 3_600 })).toBe('08:00–12:00 如东县')
+    expect(orderWords({ ...one, fromS: eight, dueS: eight + 28 * 3_600, destination: '' })).toBe('03-02 08:00–03-03 12:00')
   })
 })
 

@@ -1,7 +1,7 @@
 // Papers in place: whether the browser has a viewer, what a frame holds instead of one, and where it is asked for.
 import { describe, expect, it } from 'vitest'
 
-import { isPicture, paperOf } from '@/screens/cases/cases'
+import { isPdf, isPicture, paperOf } from '@/screens/cases/cases'
 import { webAddress } from '@/screens/operations/operations'
 import { hasViewer, refusalIn, withParameter } from '@/text/viewer'
 
@@ -29,6 +29,7 @@ describe('a paper', () => {
   })
   it('of others is a picture by what the server found, not by its name', () => {
     expect(['image/png', 'image/jpeg', 'image/svg+xml', 'application/pdf', 'text/plain', ''].map((media_type) => isPicture({ media_type }))).toEqual([true, true, false, false, false, false])
+    expect(['application/pdf', 'image/png', 'text/html', ''].map((media_type) => isPdf({ media_type }))).toEqual([true, false, false, false])
   })
 })
 

@@ -35,6 +35,8 @@ from api.identity.endpoints import ROUTERS as identity
 from api.integrity.endpoints import router as integrity
 from api.live.endpoints import router as live_map
 from api.live.hub import Hub
+from api.live.orders import OrderBoards
+from api.live.orders import router as live_orders
 from api.messages.failures import router as message_failures
 from api.messages.own import router as own_channels
 from api.messages.units import router as unit_channels
@@ -96,6 +98,7 @@ _ROUTERS: Final = (
     tracks,
     terminal_reports,
     live_map,
+    live_orders,
     base_map,
     positions,
     audit,
@@ -147,6 +150,7 @@ def create_app(
     state.use_notes = UseNotes(pool)
     state.bell = bell or Bell()
     state.live = Hub(live_feed or LiveFeed())
+    state.live_orders = OrderBoards()
     state.base_map = HeldMap(settings.basemap_file or path_of(settings.data_dir))
     state.streams = Counter[str]()  # open streams by subject
     state.recent = Recent()

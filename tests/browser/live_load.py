@@ -35,6 +35,7 @@ _FEED: Final = """
   window.fetch = (request, ...more) => {
     const address = typeof request === 'string' ? request : request.url
     if (address.includes('/v1/live/roster')) return Promise.resolve(new Response(JSON.stringify(roster), { headers: { 'Content-Type': 'application/json' } }))
+    if (address.includes('/v1/live/orders')) return Promise.resolve(new Response(JSON.stringify(window.__load.orders), { headers: { 'Content-Type': 'application/json' } }))
     if (!address.includes('/v1/live/vehicles')) return real(request, ...more)
     let at = 0
     const body = new ReadableStream({
@@ -111,8 +112,21 @@ async def measure(page: Page, seconds: float) -> dict[str, float]:
     return spent | {"heap_mb": after["JSHeapUsedSize"] / 1e6}
 
 
-async def look(url: str, vehicles: int, seconds: int, *, webgl: bool) -> dict[str, float]:
-    """Open the live map with the frames, wait until it is still, and measure."""
+def _orders(vehicles: int) -> dict[str, Any]:
+    """As GET /v1/live/orders says it: every second vehicle has one."""
+    some = list(range(0, vehicles, 2))
+    return {
+        "as_of": "2026-05-29T04:26:40+08:00", "mark": "x-1", "whole": True, "vehicles": [f"car-{k}" for k in some],
+        "orders": [f"P{k}" for k in some], "destinations": ["如东县"] * len(some), "from_s": [_BEGIN - 3600] * len(some),
+        "until_s": [_BEGIN + k % 90 for k in some], "due_s": [_BEGIN] * len(some), "overdue_s": [_BEGIN + k % 90 for k in some],
+        "allowed": [True] * len(some), "gone": [], "resting_units": ["wsj"],
+    }  # fmt: skip
+
+
+async def look(
+    url: str, vehicles: int, seconds: int, *, webgl: bool, orders: bool = False
+) -> dict[str, float]:
+    """Open the live map with the frames, wait until it is still, and measure. ``orders``: vehicles are drawn by their orders."""
     units = ["city", "jsj", "wsj", "jyj", "yiyuan"]
     load = {
         "roster": {
@@ -120,6 +134,7 @@ async def look(url: str, vehicles: int, seconds: int, *, webgl: bool) -> dict[st
             "organisations": [units[k % len(units)] for k in range(vehicles)],
         },
         "frames": [base64.b64encode(one).decode() for one in frames(vehicles, seconds + 25)],
+        "orders": _orders(vehicles),
     }  # fmt: skip
     async with async_playwright() as driver:
         arguments = [*_ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
@@ -128,7 +143,7 @@ async def look(url: str, vehicles: int, seconds: int, *, webgl: bool) -> dict[st
         await page.add_init_script(f"window.__load = {json.dumps(load)};{_FEED}")
         if not webgl:
             await page.add_init_script(NO_WEBGL)
-        await page.goto("/login?return=/live")
+        await page.goto("/login?return=/live" + ("%3Forders=1" if orders else ""))
         await sign_in(page, "office")
         await page.locator("[role=row].line").first.wait_for()
         await asyncio.sleep(8)  # time: until it is still

@@ -66,13 +66,15 @@ def report(world: World, rows: Sequence[dict[str, Any]]) -> None:
     world.api.loop.call_soon_threadsafe(take)
 
 
-async def drive(world: World, terminal: int) -> list[tuple[int, int, int]]:
-    """A drive of the day of NEWEST, from 09:00 on: 20 minutes, a stop of 10, a gap of 15, 5 more; two fixes have no position.
+async def drive(
+    world: World, terminal: int, *, hours: float = 0, north_e6: int = 0
+) -> list[tuple[int, int, int]]:
+    """A drive of the day of NEWEST, from 09:00 on (``hours`` later): 20 minutes, a stop of 10, a gap of 15, 5 more; two fixes have no position.
     Returns [(seconds since 09:00, lon_e6, lat_e6)] of the valid ones."""
-    begin = to_us(NEWEST.replace(hour=9, minute=0))
+    begin = to_us(NEWEST.replace(hour=9, minute=0)) + round(hours * 3600) * US
     seconds = [*range(0, 1200, 10), *range(1200, 1800, 30), *range(2700, 3000, 10)]
     rows = []
-    lon, lat = LON_E6, LAT_E6
+    lon, lat = LON_E6, LAT_E6 + north_e6
     for s in seconds:
         stands = 1200 <= s < 1800
         if not stands:

@@ -23,7 +23,7 @@ from simulation.city.roads import build_network
 from simulation.city.scenery import CREDIT, write_scenery
 from telemetry.geo import Datum, from_wgs84
 from tests import png
-from tests.browser.moving import LAT_E6, LON_E6, report, terminals
+from tests.browser.moving import LAT_E6, LON_E6, NO_WEBGL, report, terminals
 from tests.browser.pages import Watch, flaws, picture, sign_in
 from tests.browser.test_live import district
 from tests.browser.world import World
@@ -119,6 +119,45 @@ async def test_a_map_is_made_while_people_look(
     await expect(page.locator(".fence-map .foot")).to_contain_text("坐标 GCJ-02")
     await _drawn(page)
     await picture(page, "basemap-fence")
+
+
+async def test_a_browser_without_webgl_has_the_same_ground(
+    visit: Visit, world: World, base_map: Callable[[str], None]
+) -> None:
+    """Live map, fence and evidence: a plain canvas draws the tiles, and can be moved."""
+    await district(world)
+    base_map("city")
+    page = await visit("office", "/alerts")
+    await page.context.add_init_script(NO_WEBGL)
+    tiles: list[Response] = []
+    page.on("response", lambda answer: tiles.append(answer) if "/v1/basemap/" in answer.url else None)
+    await page.goto("/live?vehicle=car-1")
+    live = page.locator(".map[data-face=canvas]")
+    await expect(live).to_have_attribute("data-ground", _OWN)
+    await expect(live).to_contain_text(CREDIT)
+    await expect(live).to_contain_text("简图显示")
+    await page.get_by_role("button", name="定位", exact=True).click()
+    await _drawn(page)
+    assert {answer.status for answer in tiles} <= {200, 204}
+    await picture(page, "basemap-canvas")
+    assert len(_colours(await live.screenshot())) > 40  # streets, water, letters: no plain ground
+    await live.locator("canvas").focus()
+    async with page.expect_response(re.compile("/v1/basemap/")):  # what comes into sight is fetched
+        for _ in range(9):
+            await page.keyboard.press("ArrowRight")
+    await page.emulate_media(color_scheme="dark")
+    await _drawn(page)
+    await picture(page, "basemap-canvas-dark")
+    await page.emulate_media(color_scheme="light")
+    await page.goto("/fences/new")
+    await expect(page.locator(".fence-map")).to_have_attribute("data-ground", _OWN)
+    await _drawn(page)
+    await picture(page, "basemap-canvas-fence")
+
+
+def _colours(shot: bytes) -> set[tuple[int, ...]]:
+    pixels = png.read(shot)[::3, ::3, :3].reshape(-1, 3)
+    return {tuple(map(int, one)) for one in np.unique(pixels, axis=0)}
 
 
 @pytest.fixture

@@ -24,6 +24,12 @@ PNG: Final = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c020000000b4944415478da6364f80f00010501012718e3660000000049454e44ae426082"
 )
 
+#: A page without anything on it.
+PDF: Final = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+)
+
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def people(world: World) -> None:
@@ -132,6 +138,31 @@ async def papers(page: Page) -> None:
     await expect(shown).to_have_count(0)
 
 
+async def attached_pdf(page: Page) -> None:
+    """An attached PDF is shown in place by the browser's own viewer, as that and nothing else."""
+    await page.context.add_init_script(VIEWER.format("true"))
+    await page.reload()
+    await page.locator("input[type=file]").set_input_files(
+        {"name": "票据.pdf", "mimeType": "application/pdf", "buffer": PDF}
+    )
+    line = page.locator("ul.files li").filter(has_text="票据.pdf")
+    async with page.expect_response(re.compile(r"/attachments/[^?]+\?inline=true$")) as asked:
+        await line.get_by_role("button", name="查看").click()
+    sent = (await asked.value).headers
+    assert (sent["content-type"], sent["x-content-type-options"]) == ("application/pdf", "nosniff")
+    assert sent["content-disposition"].startswith("inline;")
+    assert sent["content-security-policy"] == "frame-ancestors 'self'"
+    await expect(line.locator("iframe")).to_have_attribute("title", "票据.pdf（PDF）")
+    await picture(page, "case-attached-pdf")
+    await line.locator(".look").click()
+    await expect(line.locator("iframe")).to_have_count(0)
+    # Nothing else is ever shown, whatever is asked for.
+    photo = await page.locator("ul.files li a").filter(has_text="现场照片.png").get_attribute("href")
+    answer = await page.context.request.get(f"{photo}?inline=true")
+    assert answer.headers["content-disposition"].startswith("attachment;")
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
 async def bundle(page: Page) -> None:
     """The bundle for a purpose, and how to check it."""
     await page.get_by_role("button", name="案卷包", exact=True).click()
@@ -224,6 +255,7 @@ async def test_whole_life(visit: Visit, world: World, people: None) -> None:
     )
     await expect(unit.locator(".upload [role=alert]")).to_be_visible()  # its content is no PDF
     await unit.locator(".upload").get_by_role("button", name="关闭").click()
+    await attached_pdf(unit)
     await take(unit, "reply", 核查经过和事实认定="当晚送医，派车单补录延迟。", 整改措施="已补录并通报批评。")
     await send(unit)
     await expect(unit.locator("form").get_by_text("必须填写")).to_be_visible()  # 核查方式
@@ -268,7 +300,7 @@ async def test_whole_life(visit: Visit, world: World, people: None) -> None:
     await picture(office, "case-closed")
     assert await flaws(office) == []
     thread = [await li.get_attribute("data-step") for li in await office.locator("ol > li[data-step]").all()]
-    assert thread == ["close", "sign-reply", "reply", "attach", "sign", "issue", "submit", "draft"]
+    assert thread == ["close", "sign-reply", "reply", "attach", "attach", "sign", "issue", "submit", "draft"]
 
 
 async def test_somebody_was_first(visit: Visit, world: World, people: None) -> None:

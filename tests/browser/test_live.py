@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from playwright.async_api import Page, expect
 
+from runtime.postgres import connect
 from tests.browser.moving import LAT_E6, LON_E6, NO_WEBGL, report, terminals
 from tests.browser.pages import flaws, picture
 from tests.browser.world import MARKUP, World
@@ -78,6 +79,49 @@ async def test_vehicles_move_and_one_is_opened(visit: Visit, world: World) -> No
     await page.goto("/live?vehicle=car-5")
     await expect(page.get_by_label("车辆情况")).to_contain_text(MARKUP)
     assert await page.locator("main img").count() == 0
+
+
+async def test_vehicles_by_their_orders(visit: Visit, world: World) -> None:
+    """On an order, overdue, moving without one; off hours are as it happens, so a day that is not worked is not looked for here."""
+    cars = await district(world)
+    report(
+        world, [{"terminal": cars[f"car-{k}"], "speed_dkmh": 300, "lat_e6": LAT_E6 + 9_000 * k} for k in (1, 2, 3)]
+    )  # fmt: skip
+    connection = await connect(world.dsn)
+    await connection.execute(
+        "INSERT INTO dispatch_orders (id, version, organisation, vehicle, task_type, status, destinations, planned_departure, planned_return)"
+        " SELECT 'now-' || v.id, 1, v.organisation, v.id, 'official', 'departed', jsonb_build_array(jsonb_build_object('name', $1::text)),"
+        " now() - interval '9 h', now() + CASE v.id WHEN 'car-1' THEN interval '3 h' ELSE interval '-5 h' END"
+        " FROM vehicles v WHERE v.id IN ('car-1', 'car-2')",
+        MARKUP,
+    )
+    await connection.close()
+    page = await visit("office", "/live")
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if "/v1/live/orders" in one.url else None)
+    await expect(page.locator(LINES)).to_have_count(5)
+    assert asked == []  # nobody has wanted to see them
+    await page.get_by_label("显示用车单").check()
+    await expect(page.locator("[data-order=onOrder] strong")).to_have_text("1")
+    await expect(page.locator("[data-order=overdue] strong")).to_have_text("1")
+    await expect(page.locator("[data-id=car-1]")).to_contain_text(MARKUP)
+    assert await page.locator("main img").count() == 0
+    alone = page.locator("[data-order=unordered] strong, [data-order=sealedMoving] strong")
+    assert sum(int(text) for text in await alone.all_inner_texts()) >= 1  # by day or by night
+    await page.locator("[data-id=car-1]").click()
+    await expect(page.get_by_label("车辆情况")).to_contain_text("now-car-1")
+    await page.get_by_role("button", name="定位", exact=True).click()
+    box = await page.locator("[data-face] canvas").bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await expect(page.locator("[data-tip]")).to_contain_text("用车单内")
+    await page.wait_for_timeout(300)  # time: a picture of the map as it is drawn
+    await picture(page, "live-orders")
+    assert await flaws(page) == []
+    await page.locator("[data-order=overdue]").click()
+    await expect(page).to_have_url(re.compile("orders=1&order=overdue"))
+    await expect(page.locator(LINES)).to_have_count(1)
+    assert 1 <= len(asked) <= 3  # one question each half minute, whatever there is
 
 
 async def test_a_word_to_the_driver(visit: Visit, world: World) -> None:

@@ -492,3 +492,35 @@ async def test_wrong_clocks_are_put_right_and_doubtful_ones_do_not_count(
     finally:
         await end(task)
         await writer.close()
+
+
+async def test_orders_of_now_come_whole_and_then_as_changes(served: Site) -> None:
+    """Of the units of the caller, for who reads the registry; a secret vehicle is not named."""
+    await served.pool.execute(
+        "INSERT INTO dispatch_orders (id, version, organisation, vehicle, task_type, status, destinations, planned_departure, planned_return)"
+        " SELECT 'P-' || v.organisation, 1, v.organisation, v.id, 'official', 'departed', '[{\"name\": \"如东县\"}]', now() - interval '1 h',"
+        " now() + interval '1 h' FROM vehicles v WHERE v.organisation <> 'city'"
+    )
+    served.app.state.live_orders.every_s = 0.0
+    everywhere, _ = await served.client("city", ("tracks:read", "registry:read"))
+    of_a, _ = await served.client("a", ("registry:read",))
+    neither, _ = await served.client("a", ("tracks:read",))
+    async with everywhere, of_a, neither:
+        check_problem(await neither.get("/v1/live/orders"), 403)
+        first = (await everywhere.get("/v1/live/orders")).json()
+        assert first["whole"]
+        assert sorted(first["vehicles"]) == ["car-a", "car-b"]
+        assert first["destinations"] == ["如东县"] * 2
+        assert (await of_a.get("/v1/live/orders")).json()["orders"] == ["P-a"]
+        since = {"since": first["mark"]}
+        assert (await everywhere.get("/v1/live/orders", params=since)).json()["vehicles"] == []
+        await served.pool.execute(
+            "UPDATE dispatch_orders SET status = 'returned', actual_departure = now() - interval '9 h', actual_return = now() - interval '8 h'"
+            " WHERE id = 'P-a'"
+        )
+        then = (await everywhere.get("/v1/live/orders", params=since)).json()
+        assert (then["whole"], then["vehicles"], then["gone"]) == (False, [], ["car-a"])
+        await served.pool.execute("UPDATE vehicles SET secret = true WHERE id = 'car-b'")
+        then = (await everywhere.get("/v1/live/orders", params=since)).json()
+        assert sorted(then["gone"]) == ["car-a", "car-b"]
+        check_problem(await everywhere.get("/v1/live/orders", params={"since": "x" * 41}), 422)

@@ -300,6 +300,7 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/vehicles/{id}/track": [DAY, NEWEST | {"to": NOW.isoformat()}],
     "/v1/live/vehicles": [{"seconds": "0"}, {"seconds": "0", "window": "120,31,121,32"}],
     "/v1/live/roster": [{}],
+    "/v1/live/orders": [{}],
     "/v1/commands": [{}, {"vehicle": "V17"}, {"organisation": "O7"}, {"kind": "text"}, {"state": "failed"}],
     "/v1/commands/{no}": [{}],
     "/v1/backtests": [{}],

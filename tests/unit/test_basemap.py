@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import json
 import os
 import signal
 import sqlite3
@@ -150,6 +151,27 @@ def test_other_programs_can_read_it(made: tuple[Path, About]) -> None:
     db.close()
 
 
+def test_the_sea_lies_on_the_right_of_the_coast(tmp_path: Path) -> None:
+    """Northwards in two ways, and an island off it; at every zoom, and nowhere inland."""
+    source = town()
+    source.way((0.025, -0.15), (0.025, 0), natural="coastline")
+    source.way((0.025, 0), (0.025, 0.15), natural="coastline")
+    corners = [(0.1, 0.05), (0.18, 0.05), (0.18, 0.13), (0.1, 0.13), (0.1, 0.05)]
+    source.way(*corners, natural="coastline")
+    prepare(tmp_path, source.write(tmp_path / "coast.osm.pbf"), quiet)
+
+    def sea(zoom: int, x: float, y: float) -> list[Feature]:
+        return [
+            one for one in tile_at(path_of(tmp_path), zoom, x, y).get("water", []) if one.tags["class"] == "sea"
+        ]  # fmt: skip
+
+    for zoom in (5, 8, 11):
+        assert sea(zoom, 0.05, 0.05), zoom
+    assert sea(14, 0.23, 0.1)[0].kind == 3
+    assert sea(14, 0.14, 0.09) == []  # the island
+    assert sea(14, -0.2, 0.1) == []  # inland
+
+
 def test_only_what_lies_within_bounds(tmp_path: Path) -> None:
     source = town().write(tmp_path / "town.osm.pbf")
     prepare(tmp_path, source, quiet, bounds=(LON - 0.01, LAT - 0.01, LON + 0.01, LAT + 0.01))
@@ -180,6 +202,49 @@ def test_coding_is_undone_by_reading(zoom_units: int) -> None:
     (kept,) = layers(layer("land", [(Kind.AREA, shapely.orient_polygons(areas), [(), (), ()])]))["land"]
     assert (sorted(kept.paths[0]), kept.tags) == ([(10, 10), (10, 20), (20, 10), (20, 20)], {})
     assert layer("land", [(Kind.AREA, areas[:1], [()])]) == b""
+
+
+def a_tile() -> bytes:
+    """One of each kind of thing: an area with a hole, lines of two parts, names, numbers, edges that are crossed."""
+    ring = shapely.orient_polygons(
+        np.array([shapely.Polygon([(100, 100), (900, 100), (900, 800), (100, 800)], [[(300, 300), (300, 500), (500, 500), (500, 300)]])], object)
+    )  # fmt: skip
+    ways = np.array(
+        [
+            shapely.LineString([(3000, 2000), (200, 2100), (150, 2400)]),
+            shapely.MultiLineString([[(-64, 5), (4160, 5)], [(7, 7), (7, 4000)]]),
+        ],
+        object,
+    )
+    spots = np.array([shapely.Point(2048, 1024), shapely.Point(4100, 4100)], object)
+    return b"".join(
+        (
+            layer("land", [(Kind.AREA, ring, [(("class", "park"), ("name", "濠河公园"))])]),
+            layer("road", [(Kind.LINE, ways, [(("class", "primary"), ("name", "人民路"), ("ref", "G204")), (("class", "minor"), ("tunnel", 1))])]),
+            layer("place", [(Kind.POINT, spots, [
+                (("class", "district"), ("rank", 57), ("name", "崇川区"), ("name_en", "Chongchuan")),
+                (("class", "village"), ("rank", 300), ("name", "界外")),
+            ])]),
+        )
+    )  # fmt: skip
+
+
+def test_the_console_reads_what_is_written() -> None:
+    """Its reader (console/src/components/map/vectorTile.ts) is tested with the same bytes."""
+    kept = json.loads((Path(__file__).parents[1] / "vectors" / "base_map_tile.json").read_text("utf-8"))
+    assert a_tile().hex() == kept["hex"]
+    told = {
+        name: [
+            {
+                "kind": one.kind,
+                "tags": one.tags,
+                "parts": [[n for at in path for n in at] for path in one.paths],
+            }
+            for one in features
+        ]
+        for name, features in layers(a_tile()).items()
+    }
+    assert told == kept["layers"]
 
 
 def test_degrees_and_units_agree() -> None:

@@ -13,6 +13,7 @@ from api.auth.access import require
 from api.cases.common import ItemId, actor_of, database, write
 from api.cases.endpoints import NO_CASE
 from api.cases.schemas import CaseAttachmentWritten
+from api.documents.rendering import FRAMED, PDF, Inline
 from api.errors import Problem, known
 from api.http import PLAIN, json_response, read_body
 from api.places import take_place
@@ -60,8 +61,10 @@ async def upload(
     "/cases/{id}/attachments/{attachment}", summary="下载附件 / a file of a case", response_class=Response,
     dependencies=[require("cases:read")], responses={200: {"content": dict.fromkeys(ENDINGS, _BINARY)}},
 )  # fmt: skip
-async def download(request: Request, id: ItemId, attachment: ItemId) -> Response:
-    """The file, to be saved: a browser does not open it within our pages."""
+async def download(request: Request, id: ItemId, attachment: ItemId, inline: Inline = False) -> Response:
+    """The file, to be saved. ``inline`` is for a PDF alone, as the server found it by its content: the browser's own viewer, which keeps
+    apart what such a file brings along, shows it in a frame of ours. Everything else a browser does not open within our pages.
+    """
     async with database(request) as connection:
         found = await read_file(
             connection,
@@ -69,13 +72,14 @@ async def download(request: Request, id: ItemId, attachment: ItemId) -> Response
             known(NO_CASE, id),
             known("没有这个附件 · no such attachment", attachment),
         )
+    shown = inline and found.media_type == PDF
     return Response(
         found.body,
         media_type=found.media_type,
         headers={
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name, safe='')}",
+            "Content-Disposition": f"{'inline' if shown else 'attachment'}; filename*=UTF-8''{quote(found.name, safe='')}",
             "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Content-Security-Policy": FRAMED if shown else "sandbox; default-src 'none'",
             "ETag": f'"{found.sha256}"',
         },
     )

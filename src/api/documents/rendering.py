@@ -22,6 +22,8 @@ AT_ONCE: Final = 2
 WAIT_S: Final = 10.0
 LIMIT_S: Final = 30.0
 PDF: Final = "application/pdf"
+#: The policy of a PDF that is shown: a browser opens none in a sandbox.
+FRAMED: Final = "frame-ancestors 'self'"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SVG: Final = "image/svg+xml"
 #: Of an operation that answers with a file.
@@ -77,8 +79,7 @@ def document(body: bytes, media_type: str, name: str, *, inline: bool = False) -
     """An answer that is a file: a browser runs nothing of it. ``inline``: a PDF that our own pages show in a frame; no other site
     may, and its type is the one that is named, whatever its bytes look like."""
     shown = inline and media_type == PDF
-    # A browser opens no PDF in a sandbox.
-    policy = "frame-ancestors 'self'" if shown else "default-src 'none'; sandbox"
+    policy = FRAMED if shown else "default-src 'none'; sandbox"
     kind = "inline" if shown or media_type == SVG else "attachment"
     return Response(
         body,

@@ -85,6 +85,11 @@ class Drawn:
     tags: Tags
 
 
+#: The line of the coast; and the sea that it bounds (``sea``).
+COASTLINE: Final = Drawn(WATER, FIRST_ZOOM, (("class", "coastline"),))
+SEA: Final = Drawn(WATER, FIRST_ZOOM, (("class", "sea"),))
+
+
 def line(tags: Mapping[str, str]) -> Drawn | None:
     """What a way is as a line; None: nothing."""
     if (value := tags.get("highway")) is not None:
@@ -97,7 +102,7 @@ def line(tags: Mapping[str, str]) -> Drawn | None:
     if (value := tags.get("waterway")) is not None and value in _WATERWAYS and not _is_tunnel(tags):
         return Drawn(WATER, _WATERWAYS[value], (("class", value), *names(tags)))
     if tags.get("natural") == "coastline":
-        return Drawn(WATER, FIRST_ZOOM, (("class", "coastline"),))
+        return COASTLINE
     return None
 
 

@@ -21,7 +21,8 @@ from osmium.filter import KeyFilter, TagFilter
 from osmium.geom import WKBFactory
 
 from office.basemap import classes
-from office.basemap.classes import LAST_ZOOM, Drawn
+from office.basemap.classes import COASTLINE, LAST_ZOOM, SEA, Drawn
+from office.basemap.sea import coast_of, sea_in, squares_of
 from office.basemap.vector_tile import EXTENT, Shapes, Tags
 from runtime.arrays import Floats, Ints
 
@@ -156,6 +157,7 @@ class Reading:
         self._waiting: list[tuple[str, Drawn, bool]] = []
         self._began = self._told = time.monotonic()
         self.read = 0
+        self._coast: list[Any] = []
         #: Things whose nodes are not in the file, areas that enclose none, tags that cannot be read.
         self.broken = 0
 
@@ -171,6 +173,7 @@ class Reading:
             except UnicodeDecodeError:
                 self.broken += 1  # a tag that is no UTF-8
         self._flush()
+        self._sea()
 
     def _take(self, thing: Any, borders: dict[int, int]) -> None:
         if thing.is_way():
@@ -213,6 +216,7 @@ class Reading:
             classes.first_zoom(drawn[k].zoom, size)
             for k, size in zip(areas.tolist(), sizes.tolist(), strict=True)
         ]
+        self._coast += [shapes[k] for k, one in enumerate(drawn) if one is COASTLINE]
         tags = np.array([self._spool.number(one.tags) for one in drawn], np.int64)
         self._spool.add(Features(shapes, layers, zooms, tags))
         labels = [(k, found) for k in areas.tolist() if (found := classes.label(drawn[k])) is not None]
@@ -232,6 +236,19 @@ class Reading:
         if now - self._told >= _TOLD_S:
             self._told = now
             self._say(f"  {now - self._began:6.0f} s  读取 / reading: {self.read:,}")
+
+    def _sea(self) -> None:
+        """The sea in every square that the coast touches, as far as the file has anything."""
+        if not self._coast:
+            return
+        coast = coast_of(np.array(self._coast, object), self._spool.bounds)
+        found = [sea_in(coast, rect) for rect in squares_of(coast, _SQUARE, self._spool.bounds)]
+        shapes = np.array([water for water in found if not water.is_empty], object)
+        if len(shapes):
+            one = np.ones(len(shapes), np.int64)
+            self._spool.add(
+                Features(shapes, SEA.layer * one, SEA.zoom * one, self._spool.number(SEA.tags) * one)
+            )
 
 
 class _Untagged(osmium.SimpleHandler):

@@ -5,7 +5,7 @@ import type { ExpressionSpecification, LayerSpecification } from 'maplibre-gl'
 /** What belongs to the base map begins with it. */
 export const BASE = 'base'
 
-interface Palette {
+export interface Palette {
   land: string
   /** Classes of land that are drawn. */
   areas: Record<string, string>
@@ -46,6 +46,7 @@ export const PALETTES: Record<'light' | 'dark', Palette> = {
 
 /** Pixels across by zoom, of each class of road. */
 const ZOOMS = [5, 8, 11, 14, 17, 19]
+const GROWTH = 1.6
 const WIDTHS: Record<string, number[]> = {
   motorway: [0.8, 1.5, 2.8, 7, 19, 40], trunk: [0.5, 1.2, 2.4, 6, 17, 36], primary: [0, 0.8, 2, 5.4, 16, 34], secondary: [0, 0.4, 1.5, 4.4, 14, 30], tertiary: [0, 0, 1, 3.8, 12, 26],
   minor: [0, 0, 0.5, 2.4, 9, 20], service: [0, 0, 0, 1.2, 5, 11], path: [0, 0, 0, 0.9, 2, 4],
@@ -56,11 +57,26 @@ const BOLD = ['Base Bold', ...FONTS]
 const SLANTED = ['Base Italic', ...FONTS]
 const CASED = ['motorway', 'trunk', 'primary', 'secondary', 'tertiary', 'minor', 'service']
 
+/** Classes of roads that are drawn, the least first. */
+export const ROAD_CLASSES = ['path', 'service', 'minor', 'tertiary', 'secondary', 'primary', 'trunk', 'motorway']
+
+/** Pixels across, as MapLibre reckons it from the same table: exponential between two zooms. */
+export function roadWidth(kind: string, zoom: number): number {
+  const widths = WIDTHS[kind] ?? []
+  const held = Math.max(ZOOMS[0] as number, Math.min(ZOOMS[ZOOMS.length - 1] as number, zoom))
+  let k = 0
+  while (k + 2 < ZOOMS.length && held >= (ZOOMS[k + 1] as number)) k++
+  const [low, high] = [ZOOMS[k] as number, ZOOMS[k + 1] as number]
+  const [from, to] = [widths[k] ?? 0, widths[k + 1] ?? 0]
+  const part = (GROWTH ** (held - low) - 1) / (GROWTH ** (high - low) - 1)
+  return from + (to - from) * part
+}
+
 function width(more = 0): ExpressionSpecification {
   const stops = ZOOMS.flatMap((zoom, k) => [
     zoom, ['match', ['get', 'class'], ...Object.entries(WIDTHS).flatMap(([kind, widths]) => [kind, (widths[k] as number) > 0 ? (widths[k] as number) + more : 0]), 0],
   ])
-  return ['interpolate', ['exponential', 1.6], ['zoom'], ...stops] as unknown as ExpressionSpecification
+  return ['interpolate', ['exponential', GROWTH], ['zoom'], ...stops] as unknown as ExpressionSpecification
 }
 function byClass(colours: Record<string, string>, other: string): ExpressionSpecification {
   return ['match', ['get', 'class'], ...Object.entries(colours).flat(), other] as unknown as ExpressionSpecification

@@ -1,5 +1,8 @@
-// The map where there is no WebGL2: points and lines on a plain canvas. It can be moved by pointer, wheel and keyboard.
+// The map where there is no WebGL2: the ground (canvasGround.ts), points and lines on a plain canvas. It can be moved by pointer, wheel and
+// keyboard.
+import { CanvasGround } from './canvasGround'
 import type { Face, FaceEvents, View } from './face'
+import type { Ground } from './ground'
 import { HIDDEN, latOf, lonOf, mercatorX, mercatorY, metresAt, NO_TURN, shrunk, type Bounds, type Line, type Look, type Points } from './mercator'
 
 const CLOSE_SCALE = 512 * 2 ** 15
@@ -25,19 +28,23 @@ export class CanvasFace implements Face {
   private readonly held = new Map<number, { x: number; y: number }>()
   private travelled = 0
 
-  constructor(private readonly box: HTMLElement, start: Bounds, private readonly events: FaceEvents) {
+  private readonly ground: CanvasGround
+
+  /** ``still``: nobody can move it or come to it by keys. */
+  constructor(private readonly box: HTMLElement, start: Bounds, private readonly events: FaceEvents, still = false) {
     this.waiting = start
+    this.ground = new CanvasGround(() => this.ask(), (gone) => events.groundFailed?.(gone))
     this.canvas.className = 'plain-map'
-    this.canvas.tabIndex = 0
+    if (!still) this.canvas.tabIndex = 0
     box.append(this.canvas)
     this.observer = new ResizeObserver(() => this.resize())
     this.observer.observe(box)
-    this.listen()
+    if (!still) this.listen()
     this.resize()
   }
 
-  setGround(): void {
-    // Tiles are drawn by WebGL2 only.
+  setGround(ground: Ground | null, dark: boolean, english: boolean): void {
+    this.ground.setGround(ground, dark, english)
   }
 
   setLooks(looks: Look[]): void {
@@ -93,6 +100,7 @@ export class CanvasFace implements Face {
   destroy(): void {
     this.ended = true
     this.observer.disconnect()
+    this.ground.destroy()
     this.canvas.remove()
   }
 
@@ -139,6 +147,10 @@ export class CanvasFace implements Face {
     })
     canvas.addEventListener('pointermove', (event) => {
       const before = this.held.get(event.pointerId)
+      if (!before && event.pointerType === 'mouse') {
+        const [dx, dy] = [event.offsetX - this.box.clientWidth / 2, event.offsetY - this.box.clientHeight / 2]
+        this.events.hovered?.({ x: this.x + dx / this.scale, y: this.y + dy / this.scale, within: FINGER_PX / this.scale, px: event.offsetX, py: event.offsetY })
+      }
       if (!before || this.held.size !== 1) return
       const [dx, dy] = [event.offsetX - before.x, event.offsetY - before.y]
       this.travelled += Math.abs(dx) + Math.abs(dy)
@@ -155,6 +167,7 @@ export class CanvasFace implements Face {
     }
     canvas.addEventListener('pointerup', up)
     canvas.addEventListener('pointercancel', up)
+    canvas.addEventListener('pointerleave', () => this.events.hovered?.(null))
     canvas.addEventListener('wheel', (event) => {
       event.preventDefault()
       this.zoomAt(-Math.max(-1, Math.min(1, event.deltaY / 300)), event.offsetX, event.offsetY)
@@ -181,6 +194,10 @@ export class CanvasFace implements Face {
     const [width, height] = [this.box.clientWidth, this.box.clientHeight]
     context.setTransform(ratio, 0, 0, ratio, 0, 0)
     context.clearRect(0, 0, width, height)
+    this.ground.draw(context, { x: this.x, y: this.y, scale: this.scale, width, height })
+    // What is drawn by now, for who waits for a picture.
+    if (this.ground.whole) this.box.dataset.drawn = this.ground.whole
+    else delete this.box.dataset.drawn
     context.lineJoin = 'round'
     for (const { line, x, y } of this.lines) {
       context.beginPath()
@@ -236,6 +253,23 @@ function shape(context: CanvasRenderingContext2D, look: Look, x: number, y: numb
     context.lineTo(x + half, y)
     context.lineTo(x, y + half)
     context.lineTo(x - half, y)
+    context.closePath()
+  } else if (look.shape === 'triangle') {
+    context.moveTo(x, y - half)
+    context.lineTo(x + half, y + half * 0.85)
+    context.lineTo(x - half, y + half * 0.85)
+    context.closePath()
+  } else if (look.shape === 'cross') {
+    const arm = half * 0.38
+    // The end of the upper arm and the corner on its right, turned four times.
+    const quarter: [number, number][] = [[-arm, -half], [arm, -half], [arm, -arm]]
+    for (let turned = 0, [c, s] = [1, 0]; turned < 4; turned++, [c, s] = [-s, c]) {
+      quarter.forEach(([dx, dy], k) => {
+        const [px, py] = [x + dx * c - dy * s, y + dx * s + dy * c]
+        if (turned === 0 && k === 0) context.moveTo(px, py)
+        else context.lineTo(px, py)
+      })
+    }
     context.closePath()
   } else {
     context.moveTo(x + half, y)

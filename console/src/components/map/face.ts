@@ -11,19 +11,29 @@ export interface View {
   datum?: Datum
 }
 
+export interface Hover {
+  x: number
+  y: number
+  within: number
+  px: number
+  py: number
+}
+
 export interface FaceEvents {
   moved: (view: View) => void
   /** A click at a place of the square; ``within``: how far a finger may be off. */
   pressed: (x: number, y: number, within: number) => void
   /** The person has moved the map. */
   dragged: () => void
+  /** The pointer stands over a place of the square, at a pixel of the map; null: it has left. */
+  hovered?: (at: Hover | null) => void
   /** A tile of the ground could not be had; ``gone``: there is no such map any more. */
   groundFailed?: (gone: boolean) => void
 }
 
 export interface Face {
   kind: 'webgl' | 'canvas'
-  /** What lies under everything; null: nothing. A plain canvas shows none. */
+  /** What lies under everything; null: nothing. */
   setGround: (ground: Ground | null, dark: boolean, english: boolean) => void
   /** How points are drawn. Later sets of points lie above earlier ones. */
   setLooks: (looks: Look[]) => void
@@ -50,17 +60,17 @@ export function hasWebgl2(): boolean {
   }
 }
 
-/** The best face that the browser can show. */
-export async function openFace(box: HTMLElement, start: Bounds, events: FaceEvents): Promise<Face> {
+/** The best face that the browser can show. ``still``: nobody can move it or come to it by keys. */
+export async function openFace(box: HTMLElement, start: Bounds, events: FaceEvents, still = false): Promise<Face> {
   if (hasWebgl2()) {
     try {
       const { MaplibreFace } = await import('./maplibreFace')
-      return await MaplibreFace.open(box, start, events)
+      return await MaplibreFace.open(box, start, events, still)
     } catch {
       // A driver that says that it can and cannot.
       box.textContent = ''
     }
   }
   const { CanvasFace } = await import('./canvasFace')
-  return new CanvasFace(box, start, events)
+  return new CanvasFace(box, start, events, still)
 }

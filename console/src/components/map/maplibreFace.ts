@@ -75,6 +75,10 @@ export class MaplibreFace implements Face {
     map.on('click', (event) => {
       events.pressed(mercatorX(event.lngLat.lng), mercatorY(event.lngLat.lat), FINGER_PX * face.worldPerPixel())
     })
+    map.on('mousemove', ({ lngLat, point }) => {
+      events.hovered?.({ x: mercatorX(lngLat.lng), y: mercatorY(lngLat.lat), within: FINGER_PX * face.worldPerPixel(), px: point.x, py: point.y })
+    })
+    map.on('mouseout', () => events.hovered?.(null))
     await new Promise<void>((resolve, reject) => {
       map.once('style.load', () => resolve())
       map.once('error', (event) => reject(event.error))

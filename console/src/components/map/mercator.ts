@@ -105,7 +105,7 @@ export function noPoints(room: number): Points {
   return { count: 0, x: new Float64Array(room), y: new Float64Array(room), look: new Uint8Array(room).fill(HIDDEN), turn: new Uint8Array(room).fill(NO_TURN) }
 }
 
-export const SHAPES = ['circle', 'arrow', 'square', 'ring', 'diamond'] as const
+export const SHAPES = ['circle', 'arrow', 'square', 'ring', 'diamond', 'triangle', 'cross'] as const
 
 /** How points of a kind are drawn. Shapes tell kinds apart for who does not see the colours. */
 export interface Look {

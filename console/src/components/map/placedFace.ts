@@ -45,6 +45,14 @@ export function placedEvents(events: FaceEvents, datum: () => Datum): FaceEvents
       const [lon, lat] = toWgs84(datum(), [lonOf(x), latOf(y)])
       events.pressed(mercatorX(lon), mercatorY(lat), within)
     },
+    hovered: (at) => {
+      if (!at) {
+        events.hovered?.(null)
+        return
+      }
+      const [lon, lat] = toWgs84(datum(), [lonOf(at.x), latOf(at.y)])
+      events.hovered?.({ ...at, x: mercatorX(lon), y: mercatorY(lat) })
+    },
   }
 }
 

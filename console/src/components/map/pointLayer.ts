@@ -46,6 +46,8 @@ void main() {
     far = 1.0 + max((2.98 * abs(p.x) + p.y - 1.0) / 3.14, (-p.y - 0.5 - 0.565 * abs(p.x)) / 1.15);
   } else if (v_shape == 2) far = max(abs(at.x), abs(at.y)) * 1.15;
   else if (v_shape == 4) far = abs(at.x) + abs(at.y);
+  else if (v_shape == 5) far = 1.0 + max((1.85 * abs(at.x) - at.y - 1.0) / 2.1, at.y - 0.87);
+  else if (v_shape == 6) far = max(max(abs(at.x), abs(at.y)), 0.62 + min(abs(at.x), abs(at.y)));
   else far = length(at);
   float inside = 1.0 - smoothstep(1.0 - edge, 1.0, far);
   if (inside <= 0.0) discard;

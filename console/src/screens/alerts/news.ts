@@ -1,12 +1,12 @@
 // What happens to alerts, as it happens: the feed of the API, followed on behind the last entry that was read. Nothing is missed: after
-// a break it goes on there; and nothing comes twice. Where a proxy keeps the line back, it is asked again and again instead.
+// a break it goes on there; and nothing comes twice. How it is kept open: api/keptStream.ts.
 import { api, ask } from '@/api/client'
-import type { paths } from '@/api/schema'
 import { EventCutter } from '@/api/events'
-import { asProblem, type ApiProblem } from '@/api/problem'
+import { KeptStream, type Answer, type LineState } from '@/api/keptStream'
+import type { ApiProblem } from '@/api/problem'
+import type { paths } from '@/api/schema'
 
-/** connecting: not yet; live; polling: something between keeps the line back; lost: being opened again; refused: see the problem. */
-export type NewsLine = 'connecting' | 'live' | 'polling' | 'lost' | 'refused'
+export type NewsLine = LineState
 
 export interface News {
   id: string
@@ -35,131 +35,43 @@ export const FIRST_MS = 6_000
 export const SILENT_MS = 35_000
 /** So long is one answer that a proxy hands on whole. */
 export const POLL_S = 5
-/** After so many of them the open line is tried again. */
-const TRY_AGAIN = 60
-const FIRST_WAIT_MS = 1_000
-const MOST_WAIT_MS = 30_000
+const HABITS = { keptBackAfter: 1, pollMs: 0, tryAgainAfter: 60 }
 const REMEMBERED = 2_000
 
-class KeptBack extends Error {}
-
-const isRefusal = (problem: ApiProblem): boolean => problem.status >= 400 && problem.status < 500 && problem.status !== 408 && problem.status !== 429
-
-export class NewsStream {
-  private stopped = false
-  private control: AbortController | undefined
-  private wake: (() => void) | undefined
-  private wait = FIRST_WAIT_MS
-  private polls = 0
-  private state: NewsLine | undefined
+export class NewsStream extends KeptStream {
   private readonly seen = new Set<string>()
 
   /** ``last``: the place in the feed behind which it goes on; '' = from now on. */
-  constructor(private readonly source: NewsSource, private readonly events: NewsEvents, private last = '') {}
+  constructor(private readonly source: NewsSource, private readonly events: NewsEvents, private last = '') {
+    super(HABITS, events.line, source.waits)
+  }
 
   get place(): string {
     return this.last
   }
 
-  /** Runs until ``stop``, or until the server refuses. */
-  async run(): Promise<void> {
-    this.say('connecting')
-    while (!this.stopped) {
-      let problem: ApiProblem | null = null
-      try {
-        // One stream after the other.
-        // oxlint-disable-next-line no-await-in-loop
-        const reason = await this.once()
-        if (this.polls && reason === 'time_is_up') continue // the server has let this answer wait
-      } catch (error) {
-        if (this.stopped) return
-        if (error instanceof KeptBack && this.polls === 0) {
-          this.polls = 1
-          continue
-        }
-        this.polls = 0
-        problem = error instanceof KeptBack ? null : asProblem(error)
-      }
-      if (this.stopped) return
-      if (problem && isRefusal(problem)) {
-        if (this.last && (problem.status === 400 || problem.status === 422)) {
-          this.last = '' // of a database that was restored: begin anew
-        } else {
-          this.say('refused', problem)
-          return
-        }
-      }
-      this.say('lost', problem)
-      const pause = Math.max(this.wait, (problem?.retryAfter ?? 0) * 1000)
-      this.wait = Math.min(MOST_WAIT_MS, this.wait * 2)
-      // oxlint-disable-next-line no-await-in-loop
-      await this.pause(pause)
-    }
+  protected override forgives(problem: ApiProblem): boolean {
+    if (!this.last || (problem.status !== 400 && problem.status !== 422)) return false
+    this.last = '' // of a database that was restored: begin anew
+    return true
   }
 
-  stop(): void {
-    this.stopped = true
-    this.control?.abort()
-    this.wake?.()
-  }
-
-  /** The connection is back: do not wait any longer. */
-  hurry(): void {
-    this.wait = FIRST_WAIT_MS
-    this.wake?.()
-  }
-
-  private say(state: NewsLine, problem: ApiProblem | null = null): void {
-    if (state === this.state) return
-    this.state = state
-    this.events.line(state, problem)
-  }
-
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      this.wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-  }
-
-  /** Why the server ended it; '' where it did not say. */
-  private async once(): Promise<string> {
-    const control = new AbortController()
-    this.control = control
-    const polling = this.polls > 0
-    if (polling) this.polls += 1
-    let timer: ReturnType<typeof setTimeout> | undefined
-    let giveUp: (why: Error) => void = () => undefined
-    const silence = new Promise<never>((_, refuse) => (giveUp = refuse))
-    silence.catch(() => undefined)
-    control.signal.addEventListener('abort', () => giveUp(new Error('stopped')))
-    const heard = (ms: number, why: Error): void => {
-      clearTimeout(timer)
-      timer = setTimeout(() => (this.source.waits?.() ? heard(ms, why) : giveUp(why)), ms)
-    }
+  protected async read(answer: Answer): Promise<boolean> {
+    answer.within(FIRST_MS + (answer.short ? POLL_S * 1000 : 0))
+    const body = await answer.or(this.source.open(this.last, answer.short ? POLL_S : null, answer.signal))
+    const reader = body.getReader()
+    const cutter = new EventCutter()
     let reason = ''
-    heard(FIRST_MS + (polling ? POLL_S * 1000 : 0), new KeptBack('kept back'))
-    try {
-      const body = await Promise.race([this.source.open(this.last, polling ? POLL_S : null, control.signal), silence])
-      const reader = body.getReader()
-      const cutter = new EventCutter()
-      while (!this.stopped) {
-        // oxlint-disable-next-line no-await-in-loop
-        const { value, done } = await Promise.race([reader.read(), silence])
-        if (done) break
-        heard(SILENT_MS, new Error('silent'))
-        reason = this.take(cutter.push(value))
-        if (reason) break
-      }
-      if (this.polls > TRY_AGAIN) this.polls = 0
-      return reason
-    } finally {
-      clearTimeout(timer)
-      control.abort()
+    while (!this.stopped && !reason) {
+      // oxlint-disable-next-line no-await-in-loop
+      const { value, done } = await answer.or(reader.read())
+      if (done) break
+      answer.came()
+      answer.within(SILENT_MS)
+      reason = this.take(cutter.push(value))
     }
+    // The server has let a short answer wait until its end.
+    return reason === 'time_is_up'
   }
 
   /** Why the server has ended the stream; '': it has not. */
@@ -179,8 +91,7 @@ export class NewsStream {
       found.push({ id: told.id, version: told.version, plate: told.plate, rule: told.rule })
     }
     if (this.seen.size > REMEMBERED) for (const key of [...this.seen].slice(0, REMEMBERED / 2)) this.seen.delete(key)
-    this.wait = FIRST_WAIT_MS
-    this.say(this.polls ? 'polling' : 'live')
+    this.good()
     if (before === '' && this.last !== '') this.events.begun()
     if (found.length) this.events.news(found)
     return ended

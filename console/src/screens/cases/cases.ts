@@ -92,6 +92,7 @@ export const readAlert = (id: string) => ask(api.GET('/v1/alerts/{id}', { params
 export const paperOf = (id: string, kind: string): string => `/v1/cases/${encodeURIComponent(id)}/documents/${encodeURIComponent(kind)}`
 
 /** What a browser shows as a picture, as the server found it by its content: the name decides nothing. */
+export const isPdf = (file: { media_type: string }): boolean => file.media_type === 'application/pdf'
 export const isPicture = (file: { media_type: string }): boolean => ['image/jpeg', 'image/png'].includes(file.media_type)
 
 /** Have the bundle saved by the browser. Throws ApiProblem: a link would show nothing of a refusal. */

@@ -2,6 +2,7 @@
 import { HIDDEN, mercatorX, mercatorY, NO_TURN, type Look, type Points } from '@/components/map/mercator'
 
 import { FLAG, UNKNOWN, type LiveTable } from './frames'
+import { MOVING_KMH, ORDER_STATES, orderLooks, orderStateOf, type OrderColumns } from './orders'
 
 /** In the order in which they stand in the list of states, and by which looks are numbered. */
 export const STATES = ['alarm', 'moving', 'idle', 'stopped', 'unlocated', 'offline'] as const
@@ -19,9 +20,10 @@ export function stateOf(flags: number, speed: number, fix: number, nowS: number)
   return (flags & (FLAG.accKnown | FLAG.accOn)) === (FLAG.accKnown | FLAG.accOn) ? 2 : 3
 }
 
-/** The last look marks the vehicle that is chosen; the one before, dim, is that of all while nothing new comes in. */
+/** Behind the looks of the states: that of all, dim, while nothing new comes in; that of the vehicle that is chosen; those of orders. */
 export const DIM = STATES.length
 export const CHOSEN = STATES.length + 1
+export const BY_ORDER = STATES.length + 2
 
 export function looks(dark: boolean): Look[] {
   return [
@@ -33,6 +35,7 @@ export function looks(dark: boolean): Look[] {
     { shape: 'ring', colour: dark ? '#a9b0ba' : '#6b7078', size: 12 },
     { shape: 'ring', colour: dark ? '#8b929c' : '#8a9099', size: 12 },
     { shape: 'ring', colour: dark ? '#ffffff' : '#0b57d0', size: 34 },
+    ...orderLooks(dark),
   ]
 }
 
@@ -45,22 +48,28 @@ const NOWHERE = -(2 ** 31)
 export class Picture {
   points: Points = { count: 0, x: new Float64Array(0), y: new Float64Array(0), look: new Uint8Array(0), turn: new Uint8Array(0), shrinks: true }
   state = new Uint8Array(0)
+  /** The place in ORDER_STATES, while orders are shown. */
+  order = new Uint8Array(0)
+  orderNumbers: number[] = ORDER_STATES.map(() => 0)
   private lon = new Int32Array(0)
   private lat = new Int32Array(0)
   private step = 0
 
-  /** ``shown``: 1 for each vehicle of the units and plates that are looked at. Numbers are those of the shown ones. ``only``: a state, or null. */
-  draw(table: LiveTable, shown: Uint8Array | null, only: number | null, old: boolean): number[] {
+  /** ``shown``: 1 for each vehicle of the units and plates that are looked at. Numbers are those of the shown ones. ``only``: a state, or null.
+   * ``orders``: vehicles are drawn by their orders; ``onlyOrder``: a state of those, or null. */
+  draw(table: LiveTable, shown: Uint8Array | null, only: number | null, old: boolean, orders: OrderColumns | null = null, onlyOrder: number | null = null): number[] {
     const n = table.vehicles
     if (this.state.length !== n) {
       this.points = { count: n, x: new Float64Array(n), y: new Float64Array(n), look: new Uint8Array(n), turn: new Uint8Array(n), shrinks: true }
       this.state = new Uint8Array(n)
+      this.order = new Uint8Array(n)
       this.lon = new Int32Array(n)
       this.lat = new Int32Array(n)
       this.step = 0
     }
     const { x, y, look, turn } = this.points
     const numbers = STATES.map(() => 0)
+    const byOrder = ORDER_STATES.map(() => 0)
     const nowS = table.nowMs / 1000
     const degree = table.step / 1e6
     // Of what was drawn with another step nothing holds, also of who is not there now.
@@ -85,10 +94,21 @@ export class Picture {
         continue
       }
       numbers[state] = (numbers[state] ?? 0) + 1
-      look[k] = only !== null && state !== only ? HIDDEN : old ? DIM : state
+      let drawn = state
+      if (orders) {
+        const speed = table.speed[k] as number
+        const moves = state < 4 && speed !== UNKNOWN && speed >= MOVING_KMH
+        const order = orderStateOf(orders.of[k], moves, orders.resting[k] === 1, nowS)
+        this.order[k] = order
+        byOrder[order] = (byOrder[order] ?? 0) + 1
+        drawn = BY_ORDER + order
+        if (onlyOrder !== null && order !== onlyOrder) drawn = HIDDEN
+      }
+      look[k] = drawn === HIDDEN || (only !== null && state !== only) ? HIDDEN : old ? DIM : drawn
       turn[k] = table.direction[k] === UNKNOWN ? NO_TURN : (table.direction[k] as number)
     }
     this.step = table.step
+    this.orderNumbers = byOrder
     return numbers
   }
 }

@@ -1,4 +1,6 @@
 // What the replay of tracks asks of the API.
+import { markRaw } from 'vue'
+
 import { api, ask } from '@/api/client'
 import { addDays, startOf } from '@/text/time'
 
@@ -32,7 +34,8 @@ function asked(id: string, day: string, purpose: string, format: Format) {
 /** Throws ApiProblem. */
 export async function fetchTrack(id: string, day: string, purpose: string): Promise<Track> {
   const text = await ask(api.GET('/v1/vehicles/{id}/track', { ...asked(id, day, purpose, 'csv'), parseAs: 'text' }))
-  return parseTrack(text as unknown as string)
+  // Thousands of fixes are read at each picture: Vue has no business in them.
+  return markRaw(parseTrack(text as unknown as string))
 }
 
 /** The same as a file of the API, byte for byte. Throws ApiProblem. */
