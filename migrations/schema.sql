@@ -2397,6 +2397,14 @@ CREATE TABLE fences (
     CONSTRAINT fences_datum_check CHECK ((datum = ANY (ARRAY['wgs84'::text, 'gcj02'::text, 'bd09'::text])))
 );
 
+CREATE TABLE fences_sent_down (
+    organisation text NOT NULL,
+    fence text DEFAULT ''::text NOT NULL,
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE fences_sent_down IS 'Fences that the office wants in the terminals; an empty fence means all of the unit.';
+
 CREATE TABLE frame_watches (
     id uuid NOT NULL,
     phone text NOT NULL,
@@ -2406,13 +2414,6 @@ CREATE TABLE frame_watches (
 );
 
 COMMENT ON TABLE frame_watches IS 'Phone numbers whose frames somebody watches now; ends by itself.';
-CREATE TABLE fences_sent_down (
-    organisation text NOT NULL,
-    fence text DEFAULT ''::text NOT NULL,
-    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-COMMENT ON TABLE fences_sent_down IS 'Fences that the office wants in the terminals; an empty fence means all of the unit.';
 
 CREATE TABLE fuel_cards (
     id text NOT NULL,
@@ -4013,10 +4014,11 @@ ALTER TABLE ONLY fence_areas
 ALTER TABLE ONLY fences
     ADD CONSTRAINT fences_pkey PRIMARY KEY (id, version);
 
-ALTER TABLE ONLY frame_watches
-    ADD CONSTRAINT frame_watches_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY fences_sent_down
     ADD CONSTRAINT fences_sent_down_pkey PRIMARY KEY (organisation, fence);
+
+ALTER TABLE ONLY frame_watches
+    ADD CONSTRAINT frame_watches_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY fuel_cards
     ADD CONSTRAINT fuel_cards_pkey PRIMARY KEY (id);
