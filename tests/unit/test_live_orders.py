@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ H = 3600
 T0 = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())
 
 
-def order(vehicle: str, departs: int, returns: int, id: str = "P1", **more: object) -> OrderRow:
+def order(vehicle: str, departs: int, returns: int, id: str = "P1", **more: Any) -> OrderRow:
     """Seconds after T0; ``more``: times in seconds as well."""
     fixed = {name: (T0 + value) * US_PER_S if name.endswith("_us") else value for name, value in more.items()}
     row = OrderRow(
@@ -28,7 +29,7 @@ def order(vehicle: str, departs: int, returns: int, id: str = "P1", **more: obje
         return_point=None, planned_departure_us=(T0 + departs) * US_PER_S, planned_return_us=(T0 + returns) * US_PER_S,
         extended_return_us=None, actual_departure_us=None, actual_return_us=None, entered_us=(T0 - H) * US_PER_S,
     )  # fmt: skip
-    return replace(row, **fixed)  # type: ignore[arg-type]  # names and types are those of the record
+    return replace(row, **fixed)
 
 
 def held(orders: list[OrderRow], at: int, parameters: list[ParameterRow] | None = None) -> dict[str, Held]:

@@ -13,7 +13,8 @@ from typing import Final
 
 from registry.order_cover import PARAMETERS, overdue_at, times_of, window
 from registry.orders import OrderRow
-from registry.parameters import ORDER, ParameterRow, UnreadableFactError, parameter, resolve
+from registry.parameters import ORDER, ParameterRow, parameter, resolve
+from registry.unreadable import UnreadableFactError
 from registry.working_days import Calendar
 from rules.checks.off_hours import RULE as OFF_HOURS
 from rules.checks.off_hours import TASK_TYPES

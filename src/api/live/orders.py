@@ -109,7 +109,8 @@ class OrderBoards:
         """The board of the subject of ``request``, read within ``every_s``."""
         reach = reach_of(request, PERMISSION, read_only=True)
         key = (reach.units, reach.secrets)
-        kept = self._kept[key] = self._kept.pop(key, None) or _Kept()
+        kept = self._kept.pop(key) if key in self._kept else _Kept()
+        self._kept[key] = kept  # the newest is last
         while len(self._kept) > MOST_BOARDS:
             del self._kept[next(iter(self._kept))]
         await kept.look(request, self.every_s)

@@ -62,11 +62,14 @@ def parse_uri(text: str) -> KeyUri:
     if "module-path" not in named or "pin-source" not in named:
         raise _malformed("须有 module-path 与 pin-source / module-path and pin-source are needed")
     pin = unquote(named["pin-source"]).removeprefix("file:")
+    said = {name: unquote(named[name]) for name in ("token", "serial", "object") if name in named}
     return KeyUri(
         Path(unquote(named["module-path"])),
         Path(pin.removeprefix("//") if pin.startswith("///") else pin),
-        *(unquote(named[name]) if name in named else None for name in ("token", "serial", "object")),
-        id=unquote_to_bytes(named["id"]) if "id" in named else None,
+        said.get("token"),
+        said.get("serial"),
+        said.get("object"),
+        unquote_to_bytes(named["id"]) if "id" in named else None,
     )
 
 

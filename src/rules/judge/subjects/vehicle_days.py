@@ -331,8 +331,12 @@ def _off_hours_facts(
     used = context.resolve(off_hours.RULE, day.vehicle.organisation, day.from_us)
     worked = context.calendar.workday(day.day)
     orders = cut(covers, day.from_us, day.to_us)
+    head = _head(day, off_hours)
     facts: off_hours.Facts = {
-        **_head(day, off_hours),
+        "rule": head["rule"],
+        "rule_version": head["rule_version"],
+        "subject": head["subject"],
+        "vehicle": head["vehicle"],
         "notes": notes,
         "parameters": used | shared,
         "orders": orders,
