@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rules.live.clocks import ClockWatch, Found
-from telemetry.archive.clocks import EVER, Piece, derive, pieces_of
+from telemetry.archive.clocks import EVER, Piece, Stated, derive, pieces_of
 from telemetry.positions import PositionBatch, Source
 from telemetry.quality import Quality, assess
 
@@ -117,22 +117,25 @@ def test_many_terminals_at_once() -> None:
 # --- what is known, applied
 
 
+def stated(*given: tuple[int, int, int, bool]) -> list[Piece]:
+    """The pieces of (from, to, shift, whether it is a doubt)."""
+    return pieces_of([Stated(*one) for one in given])
+
+
 def test_pieces() -> None:
     plain = Piece(EVER[0], 10, 0, False)
-    assert pieces_of([(10, EVER[1], 5, False)]) == [plain, Piece(10, EVER[1], 5, False)]
-    assert pieces_of([(10, 20, 5, False), (15, EVER[1], 7, False)]) == [
+    assert stated((10, EVER[1], 5, False)) == [plain, Piece(10, EVER[1], 5, False)]
+    assert stated((10, 20, 5, False), (15, EVER[1], 7, False)) == [
         plain, Piece(10, 15, 5, False), Piece(15, EVER[1], 7, False),
     ]  # fmt: skip
-    assert pieces_of([(10, EVER[1], 5, False), (30, 40, 0, True)])[-2:] == [
+    assert stated((10, EVER[1], 5, False), (30, 40, 0, True))[-2:] == [
         Piece(30, 40, 5, True), Piece(40, EVER[1], 5, False),
     ]  # fmt: skip
 
 
 def test_what_was_received_is_corrected_and_what_is_in_doubt_is_no_evidence() -> None:
     rows = batch([(0, -H8), (100, 100 - H8), (200, 200 - H8), (300, 300)])
-    clocks = {
-        7: pieces_of([(T0 + 100 * S, T0 + 200 * S, H8 * S, False), (T0 + 200 * S, T0 + 300 * S, 0, True)])
-    }
+    clocks = {7: stated((T0 + 100 * S, T0 + 200 * S, H8 * S, False), (T0 + 200 * S, T0 + 300 * S, 0, True))}
     made, quality = derive(rows, assess(rows), clocks)
     assert ((made.device_us - T0) // S).tolist() == [-H8, 100, 200 - H8, 300]
     assert quality.tolist() == [0, 0, Quality.CLOCK_WRONG, 0]
@@ -142,7 +145,7 @@ def test_what_was_received_is_corrected_and_what_is_in_doubt_is_no_evidence() ->
 def test_a_clock_that_is_ahead_is_evidence_again_when_it_is_corrected() -> None:
     rows = batch([(0, H8), (10, 10 + H8 + 700)])
     assert assess(rows).tolist() == [Quality.TIME_AHEAD] * 2
-    made, quality = derive(rows, assess(rows), {7: pieces_of([(T0, EVER[1], -H8 * S, False)])})
+    made, quality = derive(rows, assess(rows), {7: stated((T0, EVER[1], -H8 * S, False))})
     assert ((made.device_us - T0) // S).tolist() == [0, 710]
     assert quality.tolist() == [0, Quality.TIME_AHEAD]
 
@@ -157,7 +160,7 @@ def test_many_terminals_with_corrections_are_each_their_own() -> None:
             for _ in range(random.randrange(3))
         ]  # fmt: skip
         if given:
-            clocks[no] = pieces_of(given)
+            clocks[no] = stated(*given)
     rows = PositionBatch.concat(parts)
     made, quality = derive(rows, assess(rows), clocks)
     for k in range(len(rows)):
@@ -190,7 +193,7 @@ def test_any_corrections_and_doubts() -> None:
     for _ in range(1_000):
         starts = rng.sample(range(30), rng.randrange(7))
         given = [(s, s + rng.randrange(1, 9), rng.randrange(-2, 3), rng.random() < 0.3) for s in starts]
-        made = [(p.from_us, p.to_us, p.shift_us, p.doubted, p.said) for p in pieces_of(given)]
+        made = [(p.from_us, p.to_us, p.shift_us, p.doubted, p.said) for p in stated(*given)]
         assert made == plain_pieces(given)
 
 
@@ -198,7 +201,7 @@ def test_thousands_of_corrections_of_one_terminal_cost_little() -> None:
     """Every batch of positions looks at them: one terminal's file of corrections must not hold the worker. The number of
     pieces grows with theirs, and a batch sees those of its own time only."""
     count = 20_000
-    pieces = pieces_of([(k * 10, EVER[1], k % 7 * 1_000_000, False) for k in range(count)])
+    pieces = stated(*((k * 10, EVER[1], k % 7 * 1_000_000, False) for k in range(count)))
     assert len(pieces) <= count + 1
     assert [(p.from_us, p.shift_us) for p in pieces[-2:]] == [
         ((count - k) * 10, (count - k) % 7 * 1_000_000) for k in (2, 1)

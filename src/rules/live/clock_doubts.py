@@ -37,9 +37,10 @@ async def by_clocks(
     if not len(batch):
         return batch, stored.quality
     since_us = int(batch.received_us.min())
-    clocks = await read_clocks(conn, since_us=since_us)
-    doubted = {no for no, pieces in clocks.items() if pieces[-1].doubted}
-    lags = {no: lag_s * US_PER_S for no, lag_s in (await open_lags(conn)).items()} if doubted else {}
+    # Of those in the batch: a whole make of terminals may have a correction.
+    terminals = np.unique(batch.terminal).tolist()
+    clocks = await read_clocks(conn, terminals, since_us=since_us)
+    lags = {no: lag_s * US_PER_S for no, lag_s in (await open_lags(conn)).items()}
     derived, quality = derive(batch, stored.quality, clocks)
     found = watch.take(derived, quality, stored.new, lags)
     # Where the office says that a clock is right, it is.
@@ -47,10 +48,10 @@ async def by_clocks(
     found = Found([one for one in found.wrong if one[0] not in right], found.right)
     if found.wrong or found.right:
         await _note(conn, found, int(batch.received_us.max()))
-        clocks = await read_clocks(conn, since_us=since_us)
+        clocks = await read_clocks(conn, terminals, since_us=since_us)
         derived, quality = derive(batch, stored.quality, clocks)
-        doubted = {no for no, pieces in clocks.items() if pieces[-1].doubted}
-    metrics.CLOCKS_IN_DOUBT.set(len(doubted))
+        lags = await open_lags(conn)
+    metrics.CLOCKS_IN_DOUBT.set(len(lags))
     return derived, quality
 
 

@@ -1,8 +1,9 @@
-"""Clocks of terminals that are wrong by a constant: what is known of them, and positions read by it.
+"""What is known of terminals that are wrong by a rule (clock, datum, units of items), and positions read by it.
 
-A *piece* says of a terminal's positions received in [from, to): add ``shift_us`` to their device time (the office's
-correction), and whether they are no evidence (a doubt). What was received stays as it is in the table; everybody who reads
-positions gets the time that results. The SQL that reads ``clock_corrections`` and all of ``clock_doubts`` are here.
+A *piece* says of a terminal's positions received in [from, to): add ``shift_us`` to their device time, take their coordinates for
+those of ``datum``, their odometer and fuel for so many metres and millilitres a unit (corrections of the office, or of the table of
+dialects); and whether they are no evidence (a doubt about the clock). What was received stays as it is in the table; everybody who
+reads positions gets what results. The SQL that reads ``clock_corrections`` and all of ``clock_doubts`` are here.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.apart import read_apart
-from runtime.arrays import Bools, Ints
+from runtime.arrays import AnyArray, Bools, Ints
 from runtime.connection import Connection
 from runtime.errors import text_of
 from runtime.faults import of_one_fact
 from runtime.units import US_PER_S, from_us, to_us
+from telemetry.archive.put_right import BY_THE_STANDARD, DATUMS, put_right
+from telemetry.geo import Datum
 from telemetry.positions import PositionBatch
 from telemetry.quality import MAX_AHEAD_US, Quality
 from telemetry.terminals import notices
@@ -37,24 +40,63 @@ EVER: Final = (-(1 << 62), 1 << 62)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """See the module. Times of receipt, microseconds since 1970 UTC, half open. ``said``: the office has said what the clock is,
-    also that it is right (a shift of 0)."""
+    """See the module. Times of receipt, microseconds since 1970 UTC, half open. ``said``: something says what the clock is, also
+    that it is right (a shift of 0). ``ids``: the corrections that hold, in order."""
 
     from_us: int
     to_us: int
     shift_us: int
     doubted: bool
     said: bool = field(default=False, compare=False)
+    datum: Datum = Datum.WGS84
+    odometer_unit_m: int = BY_THE_STANDARD
+    fuel_unit_ml: int = BY_THE_STANDARD
+    ids: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def plain(self) -> bool:
         """Whether its positions are as they were received."""
-        return not self.shift_us and not self.doubted
+        return not self.shift_us and not self.doubted and self.as_sent
+
+    @property
+    def as_sent(self) -> bool:
+        """Whether all but the time is as it was received."""
+        return (
+            self.datum is Datum.WGS84
+            and self.odometer_unit_m == BY_THE_STANDARD
+            and self.fuel_unit_ml == BY_THE_STANDARD
+        )
 
 
 PLAIN: Final = Piece(*EVER, 0, False)
 #: What is known, by terminal number: the pieces of all times, in order. A terminal that is not there has PLAIN only.
 Clocks = Mapping[int, Sequence[Piece]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What one row says of positions received in [from, to), us: a correction, with None where it says nothing of that, or a
+    doubt. ``office``: the word of a person, before that of the table of dialects."""
+
+    from_us: int
+    to_us: int
+    shift_us: int | None = None
+    doubt: bool = False
+    datum: Datum | None = None
+    odometer_unit_m: int | None = None
+    fuel_unit_ml: int | None = None
+    id: str = ""
+    office: bool = True
+
+    def of(self, aspect: str) -> Any:
+        """What it says of an aspect, None: nothing."""
+        return None if self.doubt else getattr(self, aspect)
+
+
+#: What a correction may speak of, and what holds where none does.
+_ASPECTS: Final[Mapping[str, Any]] = {
+    "shift_us": 0, "datum": Datum.WGS84, "odometer_unit_m": BY_THE_STANDARD, "fuel_unit_ml": BY_THE_STANDARD,
+}  # fmt: skip
 
 
 async def read_clocks(
@@ -118,90 +160,156 @@ async def _read(
         conditions.append(f"COALESCE(until, 'infinity') > ${len(values)}::timestamptz")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = await conn.fetch(
-        "SELECT * FROM (SELECT terminal_no, valid_from, valid_to AS until, shift_s, false AS doubted FROM clock_corrections"  # noqa: S608 - constants
-        " UNION ALL SELECT terminal_no, received_from, received_to, 0, true FROM clock_doubts) AS known"
+        "SELECT * FROM (SELECT terminal_no, valid_from, valid_to AS until, shift_s, false AS doubted, datum, odometer_unit_m,"  # noqa: S608 - constants
+        " fuel_unit_ml, id, source = 'office' FROM clock_corrections UNION ALL SELECT terminal_no, received_from, received_to,"
+        " NULL, true, NULL, NULL, NULL, '', true FROM clock_doubts) AS known"
         f"{where}",
         *values,
     )
-    found: dict[int, list[tuple[int, int, int, bool]]] = {}
-    for no, since, until, shift_s, doubted in rows:
-        end = EVER[1] if until is None else to_us(until)
-        found.setdefault(no, []).append((to_us(since), end, shift_s * US_PER_S, doubted))
+    found: dict[int, list[Stated]] = {}
+    for no, since, until, shift_s, doubted, datum, *rest in rows:
+        stated = Stated(
+            to_us(since), EVER[1] if until is None else to_us(until),
+            None if shift_s is None else shift_s * US_PER_S, doubted, None if datum is None else Datum(datum), *rest,
+        )  # fmt: skip
+        found.setdefault(no, []).append(stated)
     return {no: pieces_of(given) for no, given in found.items()}
 
 
-def pieces_of(given: Sequence[tuple[int, int, int, bool]]) -> list[Piece]:
-    """The pieces of all times of (from, to, shift in us, whether it is a doubt). Of several corrections that hold the one
-    that begins last does; a doubt holds beside it: it was found after the correction, for the time that resulted."""
+def pieces_of(given: Sequence[Stated]) -> list[Piece]:
+    """The pieces of all times. Of several corrections that hold and speak of the same, the office's does, of these the one that
+    begins last; a doubt holds beside them: it was found after the correction, for the time that resulted."""
+    if len(given) == 1:
+        return _alone(given[0])
     begins: dict[int, list[int]] = defaultdict(list)
     ends: dict[int, int] = defaultdict(int)  # how many doubts end then
-    for k, (since, until, _, doubt) in enumerate(given):
-        if since < until:
-            begins[since].append(k)
-            ends[until] += doubt
-    edges = sorted({EVER[0], EVER[1], *begins, *(until for _, until, _, _ in given)})
+    for k, one in enumerate(given):
+        if one.from_us < one.to_us:
+            begins[one.from_us].append(k)
+            ends[one.to_us] += one.doubt
+    edges = sorted({EVER[0], EVER[1], *begins, *(one.to_us for one in given)})
     pieces: list[Piece] = []
-    held: list[
-        tuple[int, int]
-    ] = []  # (- begin, which correction), a heap: there may be thousands of a terminal
+    # By aspect a heap of what holds, its first the one that counts: there may be thousands of a terminal.
+    held: dict[str, list[tuple[bool, int, int]]] = {aspect: [] for aspect in _ASPECTS}
     doubts = 0
     for a, b in pairwise(edges):
         doubts -= ends[a]
         for k in begins[a]:
-            if given[k][3]:
-                doubts += 1
-            else:
-                heappush(held, (-given[k][0], k))
-        while held and given[held[0][1]][1] <= a:
-            heappop(held)
-        shift = given[held[0][1]][2] if held else 0
-        piece = Piece(a, b, shift, doubts > 0, bool(held))
-        if pieces and replace(pieces[-1], from_us=a, to_us=b) == piece and pieces[-1].said == piece.said:
+            doubts += given[k].doubt
+            for aspect, heap in held.items():
+                if given[k].of(aspect) is not None:
+                    heappush(heap, (not given[k].office, -given[k].from_us, k))
+        for heap in held.values():
+            while heap and given[heap[0][2]].to_us <= a:
+                heappop(heap)
+        holds = {aspect: given[heap[0][2]] for aspect, heap in held.items() if heap}
+        piece = Piece(
+            a, b, doubted=doubts > 0, said="shift_us" in holds,
+            ids=tuple(sorted({one.id for one in holds.values()})),
+            **{aspect: holds[aspect].of(aspect) if aspect in holds else plain for aspect, plain in _ASPECTS.items()},
+        )  # fmt: skip
+        if pieces and _same(pieces[-1], piece):
             piece = replace(piece, from_us=pieces.pop().from_us)
         pieces.append(piece)
     return pieces
 
 
+def _alone(one: Stated) -> list[Piece]:
+    """The pieces where nothing else is stated: the usual case, of which there may be thousands in a batch."""
+    if one.from_us >= one.to_us:
+        return [PLAIN]
+    holds = (
+        Piece(one.from_us, one.to_us, 0, True)
+        if one.doubt
+        else Piece(
+            one.from_us,
+            one.to_us,
+            one.shift_us or 0,
+            False,
+            one.shift_us is not None,
+            one.datum or Datum.WGS84,
+            BY_THE_STANDARD if one.odometer_unit_m is None else one.odometer_unit_m,
+            BY_THE_STANDARD if one.fuel_unit_ml is None else one.fuel_unit_ml,
+            (one.id,),
+        )
+    )
+    before, after = Piece(EVER[0], one.from_us, 0, False), Piece(one.to_us, EVER[1], 0, False)
+    return [piece for piece in (before, holds, after) if piece.from_us < piece.to_us]
+
+
+def _same(one: Piece, other: Piece) -> bool:
+    """Whether two pieces say the same, and by the same corrections."""
+    moved = replace(one, from_us=other.from_us, to_us=other.to_us)
+    return moved == other and (one.said, one.ids) == (other.said, other.ids)
+
+
 def derive(
     batch: PositionBatch, quality: NDArray[np.int16], clocks: Clocks
 ) -> tuple[PositionBatch, NDArray[np.int16]]:
-    """``batch`` and its ``quality`` (int16, shape (n,)) as they are by ``clocks``: the device times corrected, positions in
-    doubt marked CLOCK_WRONG. The same objects where nothing is to be done."""
+    """``batch`` and its ``quality`` (int16, shape (n,)) as they are by ``clocks``: device times, coordinates, odometer and fuel
+    corrected, positions in doubt marked CLOCK_WRONG. The same objects where nothing is to be done."""
     names = np.array(sorted(clocks), np.int64)
     place = np.searchsorted(names, batch.terminal).clip(max=max(len(names) - 1, 0))
     rows = np.flatnonzero(names[place] == batch.terminal) if len(names) else np.zeros(0, np.int64)
     if not len(rows):
         return batch, quality
-    shift, doubted = _found(clocks, names, place[rows], batch.received_us[rows])
+    known = _found(clocks, names, place[rows], batch.received_us[rows])
+    shift = known.shift_us
     readable = (quality[rows] & Quality.TIME_UNREADABLE) == 0  # a time that could not be read stays so
     device, quality = batch.device_us.copy(), quality.copy()
     device[rows] += np.where(readable, shift, 0)
     ahead = np.where(device > batch.received_us + MAX_AHEAD_US, np.int16(Quality.TIME_AHEAD), np.int16(0))
     moved = rows[readable & (shift != 0)]
     quality[moved] = (quality[moved] & ~np.int16(Quality.TIME_AHEAD)) | ahead[moved]
-    quality[rows[doubted]] |= np.int16(Quality.CLOCK_WRONG)
-    return replace(batch, device_us=device), quality
+    quality[rows[known.doubted]] |= np.int16(Quality.CLOCK_WRONG)
+    batch = replace(batch, device_us=device)
+    if known.other is not None:
+        batch = put_right(batch, rows, *known.other)
+    return batch, quality
 
 
-def _found(clocks: Clocks, names: Ints, place: Ints, received: Ints) -> tuple[Ints, Bools]:
-    """Of rows of the terminals ``names[place]``: their shift in us, and whether they are in doubt. By columns: a city may have
-    thousands of such terminals, each with few pieces."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """What is known of each of some rows; shape (n,). ``other``: datum (index of DATUMS), metres and millilitres a unit; None: all
+    as the standard says."""
+
+    shift_us: Ints
+    doubted: Bools
+    other: tuple[Ints, Ints, Ints] | None
+
+
+def _found(clocks: Clocks, names: Ints, place: Ints, received: Ints) -> _Known:
+    """Of rows of the terminals ``names[place]``. By columns: a city may have thousands of such terminals, each with few
+    pieces."""
     first, last = int(received.min()), int(received.max())
     pieces = [
         [piece for piece in clocks[no] if not piece.plain and piece.from_us <= last and piece.to_us > first]
         for no in names.tolist()
     ]
     shift, doubted = np.zeros(len(place), np.int64), np.zeros(len(place), np.bool_)
+    other = None
+    if not all(piece.as_sent for mine in pieces for piece in mine):
+        standard = np.full(len(place), BY_THE_STANDARD, np.int64)
+        other = np.zeros(len(place), np.int64), standard, standard.copy()
+    nothing = Piece(0, 0, 0, False)
     for k in range(max(map(len, pieces))):
-        mine = [given[k] if k < len(given) else Piece(0, 0, 0, False) for given in pieces]
-        since, until, by = (
-            np.array(values, np.int64)[place]
-            for values in zip(*((one.from_us, one.to_us, one.shift_us) for one in mine), strict=True)
+        mine = [given[k] if k < len(given) else nothing for given in pieces]
+
+        def column(values: Iterable[Any]) -> AnyArray:
+            return np.array(list(values), np.int64)[place]
+
+        inside = (received >= column(one.from_us for one in mine)) & (
+            received < column(one.to_us for one in mine)
         )
-        inside = (received >= since) & (received < until)
-        shift = np.where(inside, by, shift)
-        doubted |= inside & np.array([one.doubted for one in mine])[place]
-    return shift, doubted
+        shift = np.where(inside, column(one.shift_us for one in mine), shift)
+        doubted |= inside & (column(one.doubted for one in mine) != 0)
+        if other is not None:
+            other = (
+                np.where(inside, column(DATUMS.index(one.datum) for one in mine), other[0]),
+                np.where(inside, column(one.odometer_unit_m for one in mine), other[1]),
+                np.where(inside, column(one.fuel_unit_ml for one in mine), other[2]),
+            )
+    return _Known(shift, doubted, other)
 
 
 # --- doubts -----------------------------------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ from telemetry.positions import PositionBatch
 from telemetry.quality import MAX_AHEAD_US, Quality, too_old
 
 _RECENT_US: Final = 3 * 86_400 * 1_000_000
+#: Columns that are others by what is known of the terminal.
+_DERIVED: Final = ("device_us", "lat_e6", "lon_e6", "odometer_dkm", "fuel_dl", "present")
 #: Before every device time that is stored.
 FAR_PAST_US: Final = pgcopy.MIN_TIME_US
 
@@ -264,7 +266,7 @@ def _derived(columns: dict[str, AnyInts], clocks: Clocks) -> dict[str, AnyInts]:
     given = {name: values for name, values in columns.items() if name not in ("fingerprint", "quality")}
     batch = PositionBatch.build(len(columns["terminal"]), **given)
     batch, quality = derive(batch, columns["quality"].astype(np.int16), clocks)
-    return columns | {"device_us": batch.device_us, "quality": quality}
+    return columns | {name: getattr(batch, name) for name in _DERIVED} | {"quality": quality}
 
 
 def _last_each(columns: dict[str, AnyInts]) -> dict[str, AnyInts]:

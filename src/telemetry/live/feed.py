@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -23,7 +23,7 @@ from runtime.bell import Bell
 from runtime.errors import ConfigurationError, UnavailableError
 from runtime.pgcopy import MAX_TIME_US
 from runtime.postgres import DATABASE_ERRORS
-from telemetry.archive.clocks import Clocks, derive
+from telemetry.archive.clocks import Clocks, Piece, derive
 from telemetry.live.newest import NewestFixes
 from telemetry.log.base import LogTail, StoredRecord
 from telemetry.log.codec import decode_all
@@ -196,11 +196,11 @@ class LiveFeed:
             await tail.check()
 
 
-def _held(clocks: Clocks) -> dict[int, tuple[int, bool]]:
-    """(shift, doubted) of each clock that is not right, as it is now."""
+def _held(clocks: Clocks) -> dict[int, Piece]:
+    """What holds now of each terminal that is not right."""
     now = time.time_ns() // 1000
     return {
-        no: (piece.shift_us, piece.doubted)
+        no: replace(piece, from_us=0, to_us=0)
         for no, pieces in clocks.items()
         for piece in pieces
         if piece.from_us <= now < piece.to_us and not piece.plain

@@ -1,7 +1,8 @@
 """What the office should know of terminals: all SQL of the table ``terminal_notices``, one notice for each thing.
 
 Kinds: ``clock_wrong`` (about ``clock``), ``device_refused`` and ``device_accepted`` (about the device), ``contradiction`` (fixes
-and odometer; about the day).
+and odometer; about the day), ``other_imei`` and ``other_card`` (not the device, not the card that the office named), ``datum_wrong``
+(coordinates that are GCJ-02, it seems).
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Any, Final
 
 from runtime.connection import Connection
 
-KINDS: Final = ("clock_wrong", "device_refused", "device_accepted", "contradiction")
+KINDS: Final = (
+    "clock_wrong", "device_refused", "device_accepted", "contradiction", "other_imei", "other_card", "datum_wrong",
+)  # fmt: skip
 MAX_PAGE: Final = 1_000
 
 
