@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from registry.pages import Filter, Listing
 from registry.snapshot.timelines import FOREVER
@@ -18,6 +18,13 @@ from registry.values import Identifier, Phone, Record, Text, Time, WriteResult
 from registry.writing import Lock, take_each
 from runtime.connection import Connection
 from runtime.units import to_us
+from telemetry.terminals import notices
+from telemetry.terminals.devices import plain_number
+
+
+def _plain(value: Any) -> Any:
+    """A number as it is printed on a device or a card: with spaces and dashes."""
+    return plain_number(value) if isinstance(value, str) else value
 
 
 class Terminal(Record):
@@ -34,6 +41,17 @@ class Terminal(Record):
         None,
         description="终端编号 (终端ID), as the terminal sends it when it registers. Where it is given, another device with"
         " this phone number is refused; an empty text takes it back: the next device that registers is the first",
+    )
+    imei: Annotated[str | None, BeforeValidator(_plain)] = Field(
+        None,
+        pattern=r"^([0-9A-F]{14,16})?$",
+        description="IMEI of the device, as a 2019 terminal says it when it authenticates. Where it is given, a device with another one is"
+        " refused; an empty text: any. Terminals of 2011 and 2013 do not say it, and are not checked",
+    )
+    iccid: Annotated[str | None, BeforeValidator(_plain)] = Field(
+        None,
+        pattern=r"^([0-9A-F]{18,20})?$",
+        description="ICCID of its SIM card, as it answers 0x8107. Where it is given, another card is told (`other_card`); an empty text: any",
     )
     enabled: bool = True
     vehicle: Identifier | None = None
@@ -58,8 +76,8 @@ class Terminal(Record):
 
 
 HEADERS: Final = {
-    "终端手机号": "id", "制造商": "manufacturer", "型号": "model", "终端编号": "device_id", "启用": "enabled",
-    "车辆": "vehicle", "起始时间": "valid_from", "并装": "beside",
+    "终端手机号": "id", "制造商": "manufacturer", "型号": "model", "终端编号": "device_id", "IMEI": "imei",
+    "ICCID": "iccid", "启用": "enabled", "车辆": "vehicle", "起始时间": "valid_from", "并装": "beside",
 }  # fmt: skip
 
 
@@ -147,6 +165,8 @@ class BindingPlan:
 
 #: What the office may say about a terminal and the terminal about itself; in ``office_said`` in this order.
 SAID_BY_BOTH: Final = ("manufacturer", "model", "device_id")
+#: What the office names and the terminal has to show; what it shows stands in columns of its own.
+NAMED: Final = ("imei", "iccid")
 
 
 # --- written
@@ -157,18 +177,19 @@ async def write(connection: Connection, records: Sequence[Terminal]) -> list[Wri
     existing = {
         row["phone"]: row
         for row in await connection.fetch(
-            "SELECT phone, no, manufacturer, model, device_id, office_said, enabled, source FROM terminals"
+            "SELECT phone, no, manufacturer, model, device_id, imei, iccid, office_said, enabled, source FROM terminals"
             " WHERE phone = ANY($1) ORDER BY phone FOR NO KEY UPDATE",
             [r.id for r in records],
         )
     }
     results: list[WriteResult] = []
-    written: list[tuple[str, str, str, str, str, bool]] = []
+    written: list[tuple[str, str, str, str, str, bool, str, str]] = []
+    other: dict[str, list[int]] = {"other_imei": [], "other_card": []}
     for record in records:
         old = existing.get(record.id)
         texts = {
             name: given if (given := getattr(record, name)) is not None else (old[name] if old else "")
-            for name in SAID_BY_BOTH
+            for name in (*SAID_BY_BOTH, *NAMED)
         }
         said = _office_said(record, old["office_said"] if old else ())
         wanted = texts | {"office_said": said, "enabled": record.enabled, "source": "registry"}
@@ -176,22 +197,42 @@ async def write(connection: Connection, records: Sequence[Terminal]) -> list[Wri
             results.append("unchanged")
             continue
         results.append("updated" if old else "created")
+        if old is not None:
+            for name, kind in zip(NAMED, other, strict=True):
+                if old[name] != texts[name]:
+                    other[kind].append(old["no"])
         maker, model, device = (texts[name] for name in SAID_BY_BOTH)
-        written.append((record.id, maker, model, device, ",".join(said), record.enabled))
+        written.append(
+            (
+                record.id,
+                maker,
+                model,
+                device,
+                ",".join(said),
+                record.enabled,
+                texts["imei"],
+                texts["iccid"],
+            )
+        )
     # A terminal may register itself at this very moment: then it is there, and the office's word comes over its own.
     if written:
         await connection.execute(
-            "INSERT INTO terminals (phone, manufacturer, model, device_id, office_said, enabled)"
-            " SELECT n.phone, n.maker, n.model, n.device, string_to_array(n.said, ','), n.enabled FROM unnest($1::text[],"
-            " $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[]) AS n (phone, maker, model, device, said, enabled)"
+            "INSERT INTO terminals (phone, manufacturer, model, device_id, office_said, enabled, imei, iccid)"
+            " SELECT n.phone, n.maker, n.model, n.device, string_to_array(n.said, ','), n.enabled, n.imei, n.iccid FROM unnest($1::text[],"
+            " $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::text[], $8::text[])"
+            " AS n (phone, maker, model, device, said, enabled, imei, iccid)"
             " ON CONFLICT (phone) DO UPDATE SET manufacturer = excluded.manufacturer, model = excluded.model,"
             " device_id = excluded.device_id, office_said = excluded.office_said, enabled = excluded.enabled,"
+            " imei = excluded.imei, iccid = excluded.iccid,"
             # The office takes the device back: whichever registers next is the first.
             " registered_at = CASE WHEN excluded.device_id = '' AND terminals.device_id <> '' THEN NULL"
             " ELSE terminals.registered_at END,"
             " source = 'registry', updated_at = clock_timestamp()",
-            *_columns(sorted(written), 6),
+            *_columns(sorted(written), 8),
         )
+    for kind, numbers in other.items():  # the office has said something else since
+        if numbers:
+            await notices.settle(connection, numbers, kind)
     for index in await _bind(connection, records):
         if results[index] == "unchanged":
             results[index] = "updated"
@@ -285,7 +326,8 @@ async def bindings_of(connection: Connection, phone: str) -> list[dict[str, Any]
 
 
 LISTING: Final = Listing(
-    "SELECT t.phone AS id, t.manufacturer, t.model, t.device_id, t.office_said, t.plate, t.enabled,"
+    "SELECT t.phone AS id, t.manufacturer, t.model, t.device_id, t.imei, t.iccid, t.reported_imei, t.reported_iccid,"
+    " t.reported_software, t.edition, t.office_said, t.plate, t.enabled,"
     # Another device that asks for this phone number: manufacturer, model, device id, plate. And how many seconds its clock
     # is behind by, where it is wrong by a constant and not corrected (below 0: ahead).
     " t.waiting_device, t.waiting_since, (SELECT d.lag_s FROM clock_doubts d WHERE d.terminal_no = t.no"

@@ -94,6 +94,10 @@ class Settings(BaseSettings):
         (),
         description="connections from these networks begin with a PROXY header (version 1 or 2), which is believed; with commas between",
     )
+    terminal_dialects: Path | None = Field(
+        None,
+        description="TOML; what makes of terminals do otherwise than JT/T 808 says (clock, datum, units), the same for all gateways",
+    )
     http_host: str = Field("127.0.0.1", description="where the API listens")
     http_port: int = Field(8000, ge=0, le=65535)
     metrics_host: str = Field(

@@ -23,12 +23,24 @@ from api.http import (
     read_cursor,
     refuse_controls,
 )
+from api.registry.stored import ONE
+from registry import clock_corrections, pages, proposals
+from registry.proposals import ProposalKind
+from runtime.connection import Connection
 from telemetry.terminals import exchange, notices
 from telemetry.terminals.phones import stored_phone
 
 router = APIRouter(prefix="/v1", tags=["terminals"])
 
-NoticeKind = Literal["clock_wrong", "device_refused", "device_accepted", "contradiction"]
+NoticeKind = Literal[
+    "clock_wrong",
+    "device_refused",
+    "device_accepted",
+    "contradiction",
+    "other_imei",
+    "other_card",
+    "datum_wrong",
+]
 
 
 class TerminalNotice(BaseModel):
@@ -80,7 +92,9 @@ async def terminal_notices(
     settled: Annotated[bool, Query(description="also those that nobody need look at any more")] = False,
 ) -> Response:
     """`clock_wrong`: live reports are always the same time behind their receipt (`lag_s`; below 0: ahead); they are no
-    evidence until `clock-corrections` says more. `device_refused`: another device asks for this phone number.
+    evidence until `clock-corrections` says more. `proposed`: the correction that `POST /v1/terminals/{id}:accept-correction` enters.
+    `datum_wrong`: its coordinates are GCJ-02, it seems. `other_imei`: a device with the right code was refused, for it showed another
+    IMEI than the terminal's record names. `other_card`: its SIM card is another one (not refused). `device_refused`: another device asks for this phone number.
     `device_accepted`: after long silence (`by`: `silence`), or by the office. `contradiction`: fixes and odometer contradict
     each other (位置与里程矛盾). One notice for each thing; `times` counts how often it was seen."""
     refuse_controls(terminal)
@@ -127,4 +141,31 @@ async def accept_device(
         raise Problem(409, "which-device", str(error)) from None
     if accepted is None:
         raise not_found("没有这个终端，或没有等待接受的设备 · no such terminal, or no device waits", id)
+    return json_response(accepted)
+
+
+@router.post(
+    "/terminals/{id}:accept-correction",
+    summary="接受建议的更正 / enter the correction that is proposed",
+    dependencies=[require("registry:write")],
+    response_model=ONE["clock-corrections"],
+    responses={404: {"description": "no such terminal, or nothing is proposed for it"}},
+)
+async def accept_correction(
+    request: Request,
+    id: Annotated[str, Path(max_length=32)],
+    kind: Annotated[ProposalKind, Query(description="of the notice that proposes it")] = "clock_wrong",
+) -> Response:
+    """What the notice of the terminal proposes is entered as a correction (`clock-corrections`): stored positions are read by it from then
+    on, and the vehicles are judged again. What was received stays as it is. It can be changed or taken back like any other."""
+
+    async def write(connection: Connection) -> dict[str, Any] | None:
+        made = await proposals.accept(connection, _plain(id), kind)
+        return None if made is None else await pages.get(connection, clock_corrections.LISTING, made.id)
+
+    accepted = await written(request, "registry:write", write)
+    if accepted is None:
+        raise not_found(
+            "没有这个终端，或没有建议的更正 · no such terminal, or nothing is proposed for it", id
+        )
     return json_response(accepted)

@@ -52,7 +52,16 @@ _WRITE: Final = "registry:write"
 _NOTICES: Final = "/v1/terminal-notices"
 KINDS: Final = (
     _Kind("clock_wrong", "终端时钟错误", "terminals with wrong clocks", _WRITE,
-          "登记时钟更正，或请安装单位校时", "enter a clock correction, or have the clock set", _NOTICES, (("kind", "clock_wrong"),)),
+          "接受建议的更正，或请安装单位校时", "accept the correction that is proposed, or have the clock set", _NOTICES,
+          (("kind", "clock_wrong"),)),
+    _Kind("datum_wrong", "终端坐标疑为 GCJ-02", "terminals that seem to send GCJ-02", _WRITE,
+          "核对后接受建议的坐标系更正", "compare, then accept the correction that is proposed", _NOTICES, (("kind", "datum_wrong"),)),
+    _Kind("other_imei", "IMEI 与登记不符的设备（已拒绝）", "devices refused for their IMEI", _WRITE,
+          "核对设备，更换的请更正终端的 IMEI", "look at the device; where it was exchanged, enter its IMEI", _NOTICES,
+          (("kind", "other_imei"),)),
+    _Kind("other_card", "SIM 卡与登记不符的终端", "terminals with another SIM card", _WRITE,
+          "核对 SIM 卡，更换的请更正终端的 ICCID", "look at the card; where it was exchanged, enter its ICCID", _NOTICES,
+          (("kind", "other_card"),)),
     _Kind("contradiction", "位置与里程矛盾（跳点）", "positions that jump: they contradict the odometer", _WRITE,
           "检查终端天线和安装，必要时更换", "look at antenna and fitting; exchange the terminal", _NOTICES, (("kind", "contradiction"),)),
     _Kind("device_refused", "更换的设备待确认", "devices that wait to be accepted", _WRITE,

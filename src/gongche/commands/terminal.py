@@ -10,7 +10,9 @@ import sys
 from pydantic import ValidationError
 
 from gongche.commands.database import Action, on_database, shown
+from registry import proposals
 from registry.clock_corrections import ClockCorrection, take_back
+from registry.proposals import PROPOSING
 from registry.records import apply
 from registry.refusals import RefusedError
 from registry.writing import in_transaction
@@ -26,6 +28,9 @@ _KINDS = {
     "device_refused": "另一台设备被拒 / another device refused",
     "device_accepted": "更换设备已接受 / exchange accepted",
     "contradiction": "位置与里程矛盾 / position and odometer contradict",
+    "other_imei": "IMEI 不符，已拒绝 / another IMEI, refused",
+    "other_card": "SIM 卡不符 / another SIM card",
+    "datum_wrong": "坐标疑为 GCJ-02 / coordinates seem to be GCJ-02",
 }
 
 
@@ -54,15 +59,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_shift,
         help="加多少 / what to add to its times: 8h, 28800 (s), after -- also -30m; 0: it was right",
     )
-    clock.add_argument(
-        "--from",
-        dest="since",
-        required=True,
-        help="接收时间起 / of positions received from then on, RFC 3339",
+    _dated(clock)
+    proposed = actions.add_parser(
+        "accept-correction", help="接受建议的更正 / enter the correction that is proposed"
     )
-    clock.add_argument("--to", dest="until", help="接收时间止 / until then; default: it still is wrong")
-    clock.add_argument("--id", help="更正编号 / number of the correction; default: phone and start")
-    undo = actions.add_parser("forget", help="撤销时钟更正 / take a correction back")
+    proposed.add_argument("phone")
+    proposed.add_argument(
+        "--kind", choices=PROPOSING, default=PROPOSING[0], help="哪类提示 / of which notice (%(default)s)"
+    )
+    datum = actions.add_parser("datum", help="坐标系更正 / it sends GCJ-02 or BD-09 for WGS-84")
+    datum.add_argument("phone")
+    datum.add_argument("datum", choices=("wgs84", "gcj02", "bd09"))
+    _dated(datum)
+    undo = actions.add_parser("forget", help="撤销更正 / take a correction back")
     undo.add_argument("id")
     parser.epilog = """\
 直接写数据库，可在服务运行时使用 / works on the database, also while the services run
@@ -71,11 +80,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   gongche terminal clock 13800000001 --from 2026-03-02T00:00:00+08:00 -- -8h"""
 
 
+def _dated(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from",
+        dest="since",
+        required=True,
+        help="接收时间起 / of positions received from then on, RFC 3339",
+    )
+    parser.add_argument("--to", dest="until", help="接收时间止 / until then; default: it still is wrong")
+    parser.add_argument("--id", help="更正编号 / number of the correction; default: phone and start")
+
+
 def run(args: argparse.Namespace) -> int:
     actions = {
         "notices": _notices,
         "accept": _accept,
         "clock": _correct,
+        "datum": _correct,
+        "accept-correction": _accept_correction,
         "forget": _forget,
     }
     action: Action = actions[args.action]
@@ -116,8 +138,8 @@ async def _correct(args: argparse.Namespace, connection: Connection) -> int:
         record = ClockCorrection.model_validate(
             {
                 "id": args.id or f"{phone}@{args.since}", "terminal": phone, "valid_from": args.since,
-                "valid_to": args.until, "shift_s": args.shift,
-            }
+                "valid_to": args.until,
+            } | ({"shift_s": args.shift} if args.action == "clock" else {"datum": args.datum})
         )  # fmt: skip
         (outcome,) = await in_transaction(connection, lambda: apply(connection, [record]))
     except (ValidationError, RefusedError) as error:
@@ -127,8 +149,28 @@ async def _correct(args: argparse.Namespace, connection: Connection) -> int:
     return 0
 
 
+async def _accept_correction(args: argparse.Namespace, connection: Connection) -> int:
+    phone = stored_phone(args.phone)
+    try:
+        made = await in_transaction(connection, lambda: proposals.accept(connection, phone, args.kind))
+    except RefusedError as error:
+        print(f"未更正 / not corrected: {error}", file=sys.stderr)
+        return 1
+    if made is None:
+        print(f"没有建议的更正 / nothing is proposed for {phone}", file=sys.stderr)
+        return 1
+    said = f"{made.shift_s} s" if made.shift_s is not None else made.datum
+    print(f"{made.id}  {said}，相关车辆将重新判定 / its vehicles are judged again")
+    return 0
+
+
 async def _forget(args: argparse.Namespace, connection: Connection) -> int:
-    if await in_transaction(connection, lambda: take_back(connection, args.id)):
+    try:
+        gone = await in_transaction(connection, lambda: take_back(connection, args.id))
+    except RefusedError as error:
+        print(f"未撤销 / not taken back: {error}", file=sys.stderr)
+        return 1
+    if gone:
         print(f"已撤销 / taken back {args.id}")
         return 0
     print(f"没有这条更正 / no correction {args.id}", file=sys.stderr)

@@ -26,9 +26,17 @@ def _notices(kind: str) -> str:
 _NEWEST: Final = "t.is_newest AND t.part_of IS NULL"
 #: What the office keeps: kind -> SQL of the number.
 _RECORDS: Final[dict[str, str]] = {
-    "clock_wrong": _notices("clock_wrong"),
-    "contradiction": _notices("contradiction"),
-    "device_refused": _notices("device_refused"),
+    **{
+        kind: _notices(kind)
+        for kind in (
+            "clock_wrong",
+            "datum_wrong",
+            "contradiction",
+            "device_refused",
+            "other_imei",
+            "other_card",
+        )
+    },
     "orders_overdue": _bounded(
         f"FROM dispatch_orders t WHERE {_NEWEST} AND t.is_current AND {is_overdue('t')}"
     ),

@@ -12,6 +12,7 @@ from rules.live import metrics
 from rules.live.clocks import WRONG_US, ClockWatch, Found
 from runtime.connection import Connection
 from runtime.units import US_PER_S, from_us
+from telemetry.archive.clock_lags import proposed_shift_s
 from telemetry.archive.clocks import (
     Doubt,
     close_doubts,
@@ -59,6 +60,7 @@ async def _note(conn: Connection, found: Found, now_us: int) -> None:
     await close_doubts(conn, found.right)
     await notices.settle(conn, [no for no, _ in found.right], "clock_wrong")
     doubts = []
+    proposed: dict[int, dict[str, object]] = {}
     for no, since_us, lag_us in found.wrong:
         lag_s = round(lag_us / US_PER_S)
         known = await read_clocks(conn, [no])
@@ -67,6 +69,11 @@ async def _note(conn: Connection, found: Found, now_us: int) -> None:
             stored_us = await wrong_since(conn, no, lag_s, tolerance_s, now_us - LOOK_BACK_US)
             since_us = min(since_us, since_us if stored_us is None else stored_us)
         doubts.append(Doubt(no, since_us, lag_s))
+        shift_s = known[no][-1].shift_us // US_PER_S if no in known else 0
+        proposed[no] = {
+            "shift_s": proposed_shift_s(lag_s, shift_s),
+            "valid_from": from_us(since_us).isoformat(),
+        }
     if doubts:
         await open_doubts(conn, doubts)
     await notices.put(
@@ -76,7 +83,7 @@ async def _note(conn: Connection, found: Found, now_us: int) -> None:
                 d.terminal,
                 "clock_wrong",
                 "clock",
-                {"lag_s": d.lag_s, "since": from_us(d.from_us).isoformat()},
+                {"lag_s": d.lag_s, "since": from_us(d.from_us).isoformat(), "proposed": proposed[d.terminal]},
             )
             for d in doubts
         ],

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from runtime.arrays import AnyInts, Bools, Ints
 from runtime.units import US_PER_S
+from telemetry.archive.clock_lags import known_constant_s
 from telemetry.positions import PositionBatch, Source
 from telemetry.quality import Quality
 
@@ -36,13 +37,9 @@ class _Proof:
 
 
 #: Any constant; and those that clocks are known for, where less is enough, because a store that is sent again does not stay
-#: there: whole hours of a wrong zone, and the rollover of the GPS week (1,024 weeks), alone or with such hours.
+#: there (``telemetry.archive.clock_lags``).
 _ANY: Final = _Proof(4, 180 * US_PER_S, 30 * US_PER_S)
 _KNOWN: Final = _Proof(3, 20 * US_PER_S, 4 * US_PER_S)
-_HOUR_US: Final = 3600 * US_PER_S
-_ROLLOVER_US: Final = 1024 * 7 * 24 * _HOUR_US
-_NEAR_US: Final = 30 * US_PER_S
-_MOST_HOURS: Final = 14
 #: Terminals watched at once, the newest of them: memory is bounded.
 MOST_WATCHED: Final = 100_000
 
@@ -136,7 +133,7 @@ def _take(
     watch.smallest_us = min(watch.smallest_us, lag_us)
     watch.reports += times - (first_us == watch.device_us)  # the same report again says nothing
     watch.device_us = last_us
-    proof = _KNOWN if _is_known(watch.smallest_us) else _ANY
+    proof = _KNOWN if known_constant_s(watch.smallest_us / US_PER_S) is not None else _ANY
     if watch.reports < proof.reports or received_us - watch.since_us < proof.window_us:
         return None
     watch.lags = [*watch.lags, (watch.since_us, watch.smallest_us)][-WINDOWS:]
@@ -179,17 +176,3 @@ def _as_known(terminal: AnyInts, lag: Ints, doubted: Mapping[int, int]) -> Bools
     more = lag - known[place]
     same: Bools = (names[place] == terminal) & (more >= -_ANY.agree_us) & (more <= WRONG_US)
     return same
-
-
-def _is_known(lag_us: int) -> bool:
-    """Whether a lag is one that clocks are known for."""
-    for rollovers in (0, 1, 2):
-        rest = lag_us - rollovers * _ROLLOVER_US
-        hours = round(rest / _HOUR_US)
-        if (
-            abs(hours) <= _MOST_HOURS
-            and -_NEAR_US <= rest - hours * _HOUR_US <= _NEAR_US
-            and (hours or rollovers)
-        ):
-            return True
-    return False

@@ -31,6 +31,7 @@ from telemetry.gateway import command_bodies, metrics
 from telemetry.gateway.command_bodies import Encoding
 from telemetry.gateway.command_steps import StepsToWrite
 from telemetry.gateway.connection import Connection
+from telemetry.jt808.ids import MessageId
 from telemetry.jt808.outstanding import Due, Outstanding, Patience, Waiting
 from telemetry.jt808.scalar.header import Header
 from telemetry.jt808.scalar.messages import GeneralReply
@@ -75,9 +76,12 @@ class Downlink:
     """See the module. One object a gateway; ``run`` is its task. ``permitted``: kinds that the settings permit."""
 
     def __init__(
-        self, pool: Any, bell: Bell, *, patience: Patience, permitted: Collection[str], encoding: Encoding, host: str
+        self, pool: Any, bell: Bell, *, patience: Patience, permitted: Collection[str], encoding: Encoding, host: str,
+        attributes: Callable[[int, dict[str, Any]], None] | None = None,
     ) -> None:  # fmt: skip
+        """``attributes``: is told what a terminal (its number) answers about itself (0x0107)."""
         self.id = str(uuid.uuid4())
+        self._attributes = attributes
         self._pool, self._bell = pool, bell
         self._patience, self._permitted, self._encoding, self._host = (
             patience,
@@ -176,6 +180,8 @@ class Downlink:
             return []
         one.settling = True
         detail = command_bodies.decode(header.id, answered.body, session.version)
+        if header.id == MessageId.ATTRIBUTES_REPLY and self._attributes is not None:
+            self._attributes(session.terminal_no, detail)
 
         def stands() -> None:
             out.over(one)

@@ -25,7 +25,10 @@ from telemetry.gateway.entrances.origins import Origins, networks
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.tcp import Gateway
 from telemetry.jt808.outstanding import Patience
+from telemetry.jt808.tables.dialects import DIALECTS
 from telemetry.log import open_writer
+from telemetry.terminals.dialect_corrections import DialectCorrections
+from telemetry.terminals.dialect_file import read_dialects
 from telemetry.terminals.directory import TerminalDirectory
 
 logger = logging.getLogger(__name__)
@@ -46,8 +49,14 @@ def _limits(settings: Settings, connections: int) -> Limits:
     )
 
 
-def _downlink(settings: Settings, pool: Any, bell: Bell) -> Downlink:
+def _downlink(settings: Settings, pool: Any, bell: Bell, directory: TerminalDirectory) -> Downlink:
     """Commands to terminals, as the settings permit them."""
+
+    def attributes(no: int, said: dict[str, Any]) -> None:
+        terminal = directory.by_number(no)
+        if terminal is not None:
+            directory.reports.answered(terminal, said)
+
     return Downlink(
         pool,
         bell,
@@ -55,7 +64,16 @@ def _downlink(settings: Settings, pool: Any, bell: Bell) -> Downlink:
         permitted=permitted(control=settings.command_control, cut=settings.command_cut_words is not None),
         encoding=Encoding(settings.command_cut_words),
         host=f"{socket.gethostname()}:{settings.tcp_port}",
+        attributes=attributes,
     )
+
+
+def _dialects(settings: Settings, pool: Any) -> DialectCorrections | None:
+    """What makes of terminals do otherwise than the standard says; None: nothing is said of any. Raises ConfigurationError."""
+    table = DIALECTS if settings.terminal_dialects is None else read_dialects(settings.terminal_dialects)
+    if settings.terminal_dialects is None and all(one.deviation.nothing for one in table):
+        return None
+    return DialectCorrections(pool, table)
 
 
 def _origins(settings: Settings) -> Origins:
@@ -140,6 +158,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None
         raise ValueError("the composition root resolves the database first")
     connections = _raise_file_limit(settings.max_connections, _files_each(settings))
     pool = await create_pool(settings.database_url, min_size=1, max_size=4)
+    dialects = _dialects(settings, pool)
     log = open_writer(settings)
     listens: asyncio.Task[None] | None = None
     try:
@@ -147,11 +166,14 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None
         await check_schema(pool)
         directory = TerminalDirectory(pool, settings.auto_register)
         await directory.load()
+        if dialects is not None:
+            await dialects.begin(directory.terminals())
         limits = _limits(settings, connections)
         metrics.BUDGET_LIMIT.set(limits.memory_budget_bytes)
         bell = Bell(settings.database_url, CHANNEL)
         listens = asyncio.create_task(bell.run(), name="listens for commands")
-        gateway = Gateway(directory, log, limits, _origins(settings), _downlink(settings, pool, bell))
+        downlink = _downlink(settings, pool, bell, directory)
+        gateway = Gateway(directory, log, limits, _origins(settings), downlink, dialects)
         port = gateway.listen(settings.tcp_host, settings.tcp_port)
         await _other_entrances(gateway, settings, port)
 

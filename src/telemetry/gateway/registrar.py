@@ -16,9 +16,12 @@ from telemetry.gateway.downlink import Downlink
 from telemetry.gateway.limits import Rates
 from telemetry.gateway.sockets import Sockets
 from telemetry.jt808.rejection import Reason, Rejection
+from telemetry.jt808.scalar.header import Version
 from telemetry.jt808.scalar.replies import RegistrationResult
 from telemetry.jt808.session import Authenticate, Register
-from telemetry.terminals.directory import TerminalDirectory
+from telemetry.terminals.devices import Device, OtherDeviceError, same_imei
+from telemetry.terminals.dialect_corrections import DialectCorrections
+from telemetry.terminals.directory import Terminal, TerminalDirectory
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +49,10 @@ class Registrar:
         table: ConnectionTable,
         reject: Callable[[Connection, Rejection], None],
         downlink: Downlink | None = None,
+        dialects: DialectCorrections | None = None,
     ) -> None:
         self._downlink = downlink
+        self._dialects = dialects
         self._directory = directory
         self._sockets = sockets
         self._table = table
@@ -85,14 +90,19 @@ class Registrar:
 
     def authenticate(self, connection: Connection, action: Authenticate) -> None:
         """Admit a terminal whose code memory knows; what is decided about any other comes from ``follow``."""
-        if not self._verified(connection, action):
-            self._waiting[connection] = action
-            self._asked.set()
+        with suppress(OtherDeviceError):  # the office may have named another one just now
+            if self._verified(connection, action):
+                return
+        self._waiting[connection] = action
+        self._asked.set()
 
     def _verified(self, connection: Connection, action: Authenticate) -> bool:
-        terminal = self._directory.verify(action.header.terminal_phone, action.authentication.code)
+        said = action.authentication
+        device = Device(said.imei, said.software, said.version is Version.V2019)
+        terminal = self._directory.verify(action.header.terminal_phone, said.code, device)
         if terminal is not None:
-            self._admit(connection, action, terminal.no)
+            self._admit(connection, action, terminal)
+            connection.session.shown_imei = device.imei if device.shows else None
         return terminal is not None
 
     async def follow(self) -> None:
@@ -124,18 +134,37 @@ class Registrar:
 
     def _decide(self, connection: Connection, action: Authenticate) -> None:
         """By what memory knows now, unless something newer happened on the connection meanwhile."""
-        if connection.closed or not connection.session.awaits(action) or self._verified(connection, action):
+        if connection.closed or not connection.session.awaits(action):
             return
-        self._reject(connection, Rejection(Reason.BAD_CODE, "authentication refused", b""))
+        try:
+            if self._verified(connection, action):
+                return
+            refused = Rejection(Reason.BAD_CODE, "authentication refused", b"")
+        except OtherDeviceError as error:
+            terminal = self._directory.find(action.header.terminal_phone)
+            if terminal is not None:
+                self._directory.reports.other_imei(terminal.no, terminal.imei, error.shown)
+            refused = Rejection(Reason.OTHER_IMEI, str(error), b"")
+        self._reject(connection, refused)
         self._sockets.send(connection, connection.session.authenticated_as(action.header, None))
         if not connection.closed:
             self.forget(connection)
 
     async def _follow(self) -> None:
-        for terminal in await self._directory.refresh():
+        changed = await self._directory.refresh()
+        for terminal in changed:
             connection = self._by_terminal.get(terminal)
-            if connection is not None and not self._directory.is_enabled(terminal):
+            if connection is None:
+                continue
+            if not self._directory.is_enabled(terminal):
                 self._sockets.close(connection, "disabled")
+                continue
+            named, shown = self._directory.imei_of(terminal), connection.session.shown_imei
+            if named and shown is not None and not same_imei(named, shown):
+                self._sockets.close(connection, "other_imei")  # it is refused when it comes again
+        if self._dialects is not None:
+            found = (self._directory.by_number(no) for no in changed)
+            await self._dialects.follow(one for one in found if one is not None)
 
     def forget(self, connection: Connection) -> None:
         """No positions are taken from ``connection`` any more."""
@@ -150,7 +179,8 @@ class Registrar:
                 self._downlink.left(connection, terminal)
             metrics.AUTHENTICATED.set(len(self._by_terminal))
 
-    def _admit(self, connection: Connection, action: Authenticate, terminal: int) -> None:
+    def _admit(self, connection: Connection, action: Authenticate, known: Terminal) -> None:
+        terminal = known.no
         other = self._by_terminal.get(terminal)
         if other is not None and other is not connection:
             # The newest wins: a half-open socket must not lock the vehicle out. The newest is the one that was opened
@@ -163,6 +193,7 @@ class Registrar:
             self.forget(connection)
         self._by_terminal[terminal] = connection
         self._table.authenticate(connection.slot, action.header.phone, terminal)
+        connection.session.speaks(action.header, known.edition)
         self._sockets.send(connection, connection.session.authenticated_as(action.header, terminal))
         if self._downlink is not None and not connection.closed:
             self._downlink.joined(connection, terminal, action.header)

@@ -52,6 +52,7 @@ from telemetry.jt808.session import (
     TellTime,
 )
 from telemetry.log.base import LogWriter
+from telemetry.terminals.dialect_corrections import DialectCorrections
 from telemetry.terminals.directory import TerminalDirectory
 
 logger = logging.getLogger(__name__)
@@ -81,8 +82,9 @@ class Gateway:
         limits: Limits,
         origins: Origins | None = None,
         downlink: Downlink | None = None,
+        dialects: DialectCorrections | None = None,
     ) -> None:
-        """``downlink``: commands to terminals; without one none is sent."""
+        """``downlink``: commands to terminals; without one none is sent. ``dialects``: what makes of terminals do otherwise."""
         self._downlink = downlink
         self._limits = limits
         self._table = ConnectionTable()
@@ -104,7 +106,7 @@ class Gateway:
         self._batcher.task.add_done_callback(self._look_after)
         self._handed_over = HandedOver(self._sockets, self._clock)
         self._udp: list[UdpEntrance] = []
-        self._registrar = Registrar(directory, self._sockets, self._table, self._reject, downlink)
+        self._registrar = Registrar(directory, self._sockets, self._table, self._reject, downlink, dialects)
         if downlink is not None:
             downlink.attach(
                 self._sockets.send, lambda connection, actions: self._act(connection, actions, 0), self._clock

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     PHONE_MISMATCH = "phone_mismatch"  # not the phone that authenticated
     UNKNOWN_TERMINAL = "unknown_terminal"
     OTHER_DEVICE = "other_device"  # registration of another device than the registry names for that phone
+    OTHER_IMEI = "other_imei"  # the right code from a device with another IMEI than the registry names
     BAD_CODE = "bad_code"  # wrong authentication code
     REASSEMBLY_TIMEOUT = "reassembly_timeout"
     REASSEMBLY_LIMIT = "reassembly_limit"

@@ -142,6 +142,7 @@ class Session:
         self.version = Version.V2013
         self.terminal_no = 0
         self.authenticated = False
+        self.shown_imei: str | None = None  # at its authentication; None: in a form that has none
         self.reassembler = Reassembler()
         self.next_serial = next_serial
         self._attempts = 0  # authentications asked for since the last that succeeded
@@ -176,6 +177,14 @@ class Session:
         self.phone = header.phone
         self._attempts = self._refused = self._registrations = 0
         return self.reply(header, Result.OK)
+
+    def speaks(self, header: Header, registered: int | None) -> None:
+        """The terminal is known: ``registered`` is the edition of its registration, seen here or on another connection, None = not
+        known. Bodies follow the header, which tells 2019 from the others; 2011 from 2013 nothing but a registration tells."""
+        if header.version is Version.V2019:
+            self.version = Version.V2019
+        elif registered is not None:
+            self.version = min(Version(registered), Version.V2013)
 
     def _forget(self) -> None:
         self.authenticated = False

@@ -33,6 +33,7 @@ from runtime.postgres import DATABASE_ERRORS, renew_read_only
 from telemetry.jt808.scalar.messages import Registration
 from telemetry.jt808.scalar.replies import RegistrationResult
 from telemetry.terminals import trust
+from telemetry.terminals.devices import Device, Reports
 from telemetry.terminals.phones import stored_phone
 
 #: Strangers are admitted (``auto_register``) only while fewer terminals than this are known.
@@ -51,7 +52,10 @@ _LOAD_TIMEOUT_S = 60.0
 _SPOILT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.InterfaceError)
 
 _NO_CODE = bytes(32)  # no known input has this SHA-256
-_COLUMNS = "no, phone, enabled, code_sha256, previous_sha256, updated_at"
+_COLUMNS = (
+    "no, phone, enabled, code_sha256, previous_sha256, updated_at, manufacturer, model, edition, imei, iccid, reported_imei,"
+    " reported_iccid, reported_software"
+)
 #: What a registration leaves of the row ``t`` for what it says, ``u``: the office's word stands, else the newest counts.
 _TOLD = ", ".join(
     f"{name} = CASE WHEN '{name}' = ANY (t.office_said) OR u.{name} = '' THEN t.{name} ELSE u.{name} END"
@@ -62,7 +66,8 @@ _TOLD = ", ".join(
 @dataclass(frozen=True, slots=True)
 class Terminal:
     """A terminal as the directory knows it. ``phone`` without leading zeros; ``code_sha256`` None = never
-    registered; ``previous_sha256``: an older code, valid until the newer one is used."""
+    registered; ``previous_sha256``: an older code, valid until the newer one is used. ``edition``: of the protocol, by its
+    registration. ``imei``, ``iccid``: those that the office named, empty = any; ``reported_*``: what the terminal said last."""
 
     no: int
     phone: str
@@ -70,6 +75,14 @@ class Terminal:
     code_sha256: bytes | None
     previous_sha256: bytes | None
     updated_at: datetime
+    manufacturer: str = ""
+    model: str = ""
+    edition: int | None = None
+    imei: str = ""
+    iccid: str = ""
+    reported_imei: str = ""
+    reported_iccid: str = ""
+    reported_software: str = ""
 
 
 #: What a registration is answered: the result of 0x8100, on success the code in clear, and the terminal; that is also
@@ -104,6 +117,8 @@ class TerminalDirectory:
         # SHA-256.
         self._used: dict[str, bytes] = {}
         self._seen: set[int] = set()  # terminals that have authenticated, not yet written
+        #: What terminals said of themselves, and who showed another IMEI or card than the office named: not yet written.
+        self.reports = Reports()
 
     def __len__(self) -> int:
         return len(self._by_phone)
@@ -119,8 +134,22 @@ class TerminalDirectory:
         terminal = self._by_no.get(no)
         return terminal is not None and terminal.enabled
 
-    def verify(self, phone: str, code: bytes) -> Terminal | None:
-        """The terminal, if it is enabled and ``code`` (as sent) is its code; else None.
+    def terminals(self) -> list[Terminal]:
+        """All that are known."""
+        return list(self._by_no.values())
+
+    def by_number(self, no: int) -> Terminal | None:
+        """The terminal with that registry number."""
+        return self._by_no.get(no)
+
+    def imei_of(self, no: int) -> str:
+        """The IMEI that the office named for the terminal with that registry number, "" = any."""
+        terminal = self._by_no.get(no)
+        return "" if terminal is None else terminal.imei
+
+    def verify(self, phone: str, code: bytes, device: Device | None = None) -> Terminal | None:
+        """The terminal, if it is enabled and ``code`` (as sent) is its code; else None. ``device``: what it says of itself. Raises
+        OtherDeviceError when the code is right and the device is not the one that the office named: nothing is changed then.
 
         Takes the same work for an unknown phone as for a wrong code.
         """
@@ -132,6 +161,9 @@ class TerminalDirectory:
         is_previous = hmac.compare_digest(digest, previous)
         if terminal is None or not terminal.enabled or not (is_newest or is_previous):
             return None
+        if device is not None:
+            device.check(terminal.imei, terminal.edition)
+            self.reports.logged_in(terminal, device)
         self._seen.add(terminal.no)
         if is_newest and terminal.previous_sha256 is not None:
             self._used[terminal.phone] = newest
@@ -162,6 +194,7 @@ class TerminalDirectory:
                 if seen_now := sorted(self._seen):
                     await trust.mark_seen(connection, seen_now)
                     self._seen.difference_update(seen_now)
+                await self.reports.write(connection)
             except asyncpg.PostgresError as error:
                 if takes_no_writes(error) is None:
                     raise
@@ -259,10 +292,10 @@ class TerminalDirectory:
                 "UPDATE terminals t SET code_sha256 = u.code,"  # noqa: S608 - a constant
                 " previous_sha256 = CASE WHEN t.code_sha256 = u.used THEN t.code_sha256"
                 " ELSE COALESCE(t.previous_sha256, t.code_sha256) END,"
-                f" {_TOLD}, plate = CASE WHEN u.plate = '' THEN t.plate ELSE u.plate END,"
+                f" {_TOLD}, plate = CASE WHEN u.plate = '' THEN t.plate ELSE u.plate END, edition = u.edition,"
                 " registered_at = clock_timestamp(), updated_at = clock_timestamp()"
-                " FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[])"
-                " AS u (of, code, used, manufacturer, model, device_id, plate)"
+                " FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[], $9::smallint[])"
+                " AS u (of, code, used, manufacturer, model, device_id, plate, edition)"
                 " WHERE t.phone = u.of AND t.enabled AND t.phone = ANY ($8::text[])"
                 f" RETURNING {', '.join(f't.{c}' for c in _COLUMNS.split(', '))}",
                 phones,
@@ -273,6 +306,7 @@ class TerminalDirectory:
                 [one.device_id for one in told],
                 [one.plate for one in told],
                 sorted(decided.admitted),
+                [int(one.version) for one in told],
             )
             named = {row["phone"] for row in rows}
             others = await connection.fetch(

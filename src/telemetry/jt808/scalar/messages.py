@@ -5,6 +5,7 @@ Clause numbers are of JT/T 808-2019 unless the year is given. Positions (0x0200)
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -167,11 +168,12 @@ def encode_registration_reply(reply: RegistrationReply) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """0x0102: ``code`` as sent; ``imei`` and ``software`` are empty before 2019."""
+    """0x0102: ``code`` as sent; ``imei`` and ``software`` are empty before 2019. ``version``: the form that it was read in."""
 
     code: bytes
     imei: str = ""
     software: str = ""
+    version: Version = dataclasses.field(default=Version.V2013, compare=False)
 
 
 _AUTHENTICATION_TAIL = (
@@ -195,7 +197,7 @@ def decode_authentication(body: bytes, version: Version) -> Authentication | Rej
             values = decode_fields(_AUTHENTICATION_TAIL, padded)
             code = body[1:end].rstrip(b"\x00")
             if values and code:
-                return Authentication(code, **values)  # type: ignore[arg-type]  # the table names its fields
+                return Authentication(code, **values, version=Version.V2019)  # type: ignore[arg-type]  # the table names its fields
     code = body.rstrip(b"\x00")
     if not code:
         return Rejection(Reason.BAD_BODY, "authentication without a code", b"")

@@ -1,7 +1,10 @@
-"""What makers and other standards put into places that JT/T 808 leaves to them, one ``Dialect`` each.
+"""What makers and other standards put into places that JT/T 808 leaves to them, and what they do otherwise than it says, one
+``Dialect`` each.
 
 A dialect is chosen by manufacturer and model, where it names some, and by its content: a table that does not read a value to its last byte
-does not fit it, and the value stays bytes. A new one is one entry in ``DIALECTS``.
+does not fit it, and the value stays bytes. A new one is one entry in ``DIALECTS``, or in the file of the office
+(``telemetry.terminals.dialect_file``). What it says of clock, datum and units (``Deviation``) is obeyed where positions are read, by
+dated corrections (``telemetry.terminals.dialect_corrections``); never in the codec: what was received stays.
 """
 
 from __future__ import annotations
@@ -15,19 +18,42 @@ from telemetry.jt808.tables.grammar import Broken, Cursor, Num, Part, Raw, Table
 
 
 @dataclass(frozen=True, slots=True)
+class Deviation:
+    """What a make of terminals does otherwise, None: as the standard says. ``shift_s``: seconds to add to its times (28800 where UTC is
+    written as GMT+8); ``datum``: what its coordinates are in (gcj02, bd09); ``odometer_unit_m``, ``fuel_unit_ml``: metres and
+    millilitres of one unit of the items 0x01 and 0x02, by the standard 100; 0 = the item is something else."""
+
+    shift_s: int | None = None
+    datum: str | None = None
+    odometer_unit_m: int | None = None
+    fuel_unit_ml: int | None = None
+
+    @property
+    def nothing(self) -> bool:
+        return self == Deviation()
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     """``label``: whose it is, Chinese|English. ``items``: tables of additional items of a position (0x0200), by id. ``manufacturers`` and
-    ``models``: as terminals name themselves at registration, a model by how it begins; empty = of any."""
+    ``models``: as terminals name themselves at registration, a model by how it begins; empty = of any. ``deviation``: obeyed where both
+    that it names are known."""
 
     label: str
-    items: Mapping[int, Table] = field(hash=False)
+    items: Mapping[int, Table] = field(hash=False, default_factory=dict)
     manufacturers: frozenset[str] = frozenset()
     models: tuple[str, ...] = ()
+    deviation: Deviation = Deviation()
 
     def is_of(self, manufacturer: str, model: str) -> bool:
         """Whether a terminal may speak it; one of which nothing is known ("") may."""
         maker = not self.manufacturers or not manufacturer or manufacturer in self.manufacturers
         return maker and (not self.models or not model or model.startswith(self.models))
+
+    def is_surely_of(self, manufacturer: str, model: str) -> bool:
+        """Whether a terminal speaks it, by what is known of it: what accuses or clears somebody is not guessed."""
+        maker = not self.manufacturers or manufacturer in self.manufacturers
+        return maker and (not self.models or model.startswith(self.models))
 
 
 # --- Su-biao: T/JSATL 12-2017, alarms of driver assistance ---------------------------------------------------
