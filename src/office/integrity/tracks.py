@@ -16,11 +16,15 @@ import numpy as np
 
 from office.integrity.blocks import sha256, sm3
 from registry.terminals import spans_of_vehicle
+from rules.alerts.corrections import tracks_of
 from rules.evidence import parse
 from runtime.connection import Connection
 from runtime.units import from_us
 from telemetry.archive.clocks import read_clocks
 from telemetry.archive.columns import NAMES
+from telemetry.archive.put_right import BY_THE_STANDARD, DATUMS, put_right
+from telemetry.geo import Datum
+from telemetry.positions import OPTIONAL, PositionBatch
 
 #: A position in ``evidence_positions.rows``.
 ROW: Final = np.dtype([("terminal", ">i4"), ("t_us", ">i8"), ("fingerprint", ">i8"), ("hash", "V12")])
@@ -43,6 +47,8 @@ _SQL: Final = (
     " AND p.device_time <= s.until ORDER BY p.terminal_no, p.device_time, p.fingerprint) p"
 )
 _FIX: Final = ("lat_e6", "lon_e6", "speed_dkmh", "direction_deg", "odometer_dkm")
+#: How positions are read without any correction: shift of the time (us), datum, metres a unit of the odometer.
+_AS_RECEIVED: Final = (0, Datum.WGS84, BY_THE_STANDARD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +61,13 @@ class Stretch:
 
 def stretches(body: bytes) -> list[Stretch]:
     """The tracks of evidence that name a vehicle. Raises EvidenceError."""
-    return [found for found in _walk(parse(body), None) if found.fixes]
+    return [found for found in _stretches(parse(body)) if found.fixes]
 
 
-def _walk(part: Any, vehicle: str | None) -> Iterator[Stretch]:
-    if isinstance(part, dict):
-        own = part.get("vehicle")
-        if isinstance(own, dict) and isinstance(own.get("id"), str):
-            vehicle = own["id"]
-        track = part.get("track")
-        if isinstance(track, dict) and isinstance(track.get("fingerprint"), list) and vehicle is not None:
-            columns = [track.get(name) or [] for name in ("t_us", "fingerprint", *_FIX)]
-            yield Stretch(vehicle, {(row[0], row[1]): row[2:] for row in zip(*columns, strict=False)})
-        for name, value in part.items():
-            if name != "track":
-                yield from _walk(value, vehicle)
-    elif isinstance(part, list) and part and isinstance(part[0], dict):
-        for value in part:
-            yield from _walk(value, vehicle)
+def _stretches(evidence: Any) -> Iterator[Stretch]:
+    for vehicle, track in tracks_of(evidence, None):
+        columns = [track.get(name) or [] for name in ("t_us", "fingerprint", *_FIX)]
+        yield Stretch(vehicle, {(row[0], row[1]): row[2:] for row in zip(*columns, strict=False)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +86,7 @@ async def positions_of(connection: Connection, found: Sequence[Stretch]) -> List
     fixes = sum(len(one.fixes) for one in found)
     spans: set[tuple[int, int, int]] = set()
     wanted: dict[tuple[int, int], tuple[int, ...]] = {}
-    shifts = {0}
+    ways = {_AS_RECEIVED}
     for one in found:
         times = [t for t, _ in one.fixes]
         since, until = min(times), max(times)
@@ -102,17 +97,17 @@ async def positions_of(connection: Connection, found: Sequence[Stretch]) -> List
         terminals = sorted({span[0] for span in sat or ()})
         clocks = await read_clocks(connection, terminals)
         for no in terminals:
-            of_terminal = {0} | {piece.shift_us for piece in clocks.get(no, ())}
-            shifts |= of_terminal
-            spans |= {(no, since - shift, until - shift) for shift in of_terminal}
+            of_terminal = {_AS_RECEIVED} | {
+                (piece.shift_us, piece.datum, piece.odometer_unit_m) for piece in clocks.get(no, ())
+            }
+            ways |= of_terminal
+            spans |= {(no, since - shift, until - shift) for shift, _, _ in of_terminal}
     stored = await read_spans(connection, sorted(spans))
     left = set(wanted)
-    for row in stored:
-        for shift in shifts:
-            key = (row["t_us"] + shift, row["fingerprint"])
-            if key in left and wanted[key] == tuple(row[name] for name in _FIX):
+    for way in ways if stored else ():
+        for key, fix in _read_by(stored, *way):
+            if wanted.get(key) == fix:
                 left.discard(key)
-                break
     received: dict[int, int] = {}
     for row in stored:
         received[row["terminal_no"]] = max(received.get(row["terminal_no"], 0), row["received_us"])
@@ -121,6 +116,32 @@ async def positions_of(connection: Connection, found: Sequence[Stretch]) -> List
         fixes, len(left), [[*span, received.get(span[0], 0)] for span in sorted(spans)],
         _packed(stored, texts), sm3(b"\n".join(texts)),
     )  # fmt: skip
+
+
+def _read_by(
+    stored: Sequence[Any], shift_us: int, datum: Datum, odometer_unit_m: int
+) -> Iterator[tuple[tuple[int, int], tuple[int, ...]]]:
+    """What is stored as it is read by a correction of its terminal: (time, fingerprint) and the values of _FIX."""
+    n = len(stored)
+    columns = {name: np.array([row[name] for row in stored], np.int64) for name in _FIX}
+    given = np.maximum(columns["odometer_dkm"], 0)
+    batch = PositionBatch.build(
+        n, lat_e6=columns["lat_e6"], lon_e6=columns["lon_e6"], odometer_dkm=given,
+        present=np.where(columns["odometer_dkm"] >= 0, 1 << OPTIONAL.index("odometer_dkm"), 0),
+    )  # fmt: skip
+    standard = np.full(n, BY_THE_STANDARD, np.int64)
+    batch = put_right(
+        batch,
+        np.arange(n),
+        np.full(n, DATUMS.index(datum)),
+        np.full(n, odometer_unit_m, np.int64),
+        standard,
+    )
+    columns["lat_e6"], columns["lon_e6"] = batch.lat_e6, batch.lon_e6
+    columns["odometer_dkm"] = np.where(batch.known("odometer_dkm"), batch.odometer_dkm.astype(np.int64), -1)
+    fixes = zip(*(columns[name].tolist() for name in _FIX), strict=True)
+    for row, fix in zip(stored, fixes, strict=True):
+        yield (row["t_us"] + shift_us, row["fingerprint"]), fix
 
 
 async def read_spans(connection: Connection, spans: Sequence[tuple[int, int, int]]) -> list[Any]:

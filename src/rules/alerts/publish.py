@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
+from rules.alerts.corrections import with_corrections
 from rules.alerts.feed import evidence_body
 from rules.alerts.model import (
     Alert,
@@ -93,7 +94,7 @@ async def publish(
     if not conn.is_in_transaction():
         raise RuntimeError("publish needs a transaction that ends with publish_feed")
     written: list[Alert] = []
-    for layer in _layers(judgements):
+    for layer in _layers(await with_corrections(conn, judgements)):
         await put_evidence(conn, [(j.evidence, _month(j)) for j in layer if j.evidence is not None])
         await _store_evaluations(conn, layer)
         written += await _update_alerts(conn, layer, wording)

@@ -1,0 +1,129 @@
+"""Evidence says which corrections of terminals its positions were read by (clock, datum, units): what was received is otherwise.
+
+Added where a judgement is stored, to the evidence of whatever rule: ``corrections``, a list of {vehicle, terminal, corrections (ids),
+received_from_us, received_to_us, shift_s, datum, odometer_unit_m, fuel_unit_ml}, only where there is any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from registry.terminals import spans_of_vehicle
+from rules.alerts.model import Judgement
+from rules.evidence import canonical, parse
+from runtime.connection import Connection
+from runtime.units import US_PER_S, from_us
+from telemetry.archive.clocks import EVER, Piece, read_clocks
+
+#: The member of evidence.
+CORRECTIONS: Final = "corrections"
+_LEGS: Final = b'"legs":'
+#: Times beyond are no dates.
+_LATEST_US: Final = 4_102_444_800_000_000
+
+
+async def with_corrections(conn: Connection, judgements: Sequence[Judgement]) -> Sequence[Judgement]:
+    """``judgements``, those whose evidence has positions that were corrected with the corrections in it. One short query where there
+    are none."""
+    judged = [one for one in judgements if one.evidence is not None]
+    if not judged:
+        return judgements
+    # Of an order that several vehicles served each has its own track; of all others the vehicle is known without reading.
+    ids = {
+        vehicle
+        for one in judged
+        if one.evidence is not None and (one.vehicle_no is None or _LEGS in one.evidence)
+        for vehicle, _ in tracks_of(parse(one.evidence), None)
+    }
+    rows = await conn.fetch(
+        "SELECT v.id, v.no FROM vehicles v WHERE (v.no = ANY($1::integer[]) OR v.id = ANY($2::text[])) AND EXISTS (SELECT FROM"
+        " terminal_bindings b JOIN clock_corrections c ON c.terminal_no = b.terminal_no WHERE b.vehicle_no = v.no)",
+        sorted({one.vehicle_no for one in judged if one.vehicle_no is not None}),
+        sorted(ids),
+    )
+    corrected = {row["id"] for row in rows}
+    numbers = {row["no"] for row in rows}
+    if not corrected:
+        return judgements
+    return [
+        one
+        if one.evidence is None
+        or (one.vehicle_no is not None and one.vehicle_no not in numbers and _LEGS not in one.evidence)
+        else await _told(conn, one, one.evidence, corrected)
+        for one in judgements
+    ]
+
+
+async def _told(conn: Connection, judgement: Judgement, evidence: bytes, corrected: set[str]) -> Judgement:
+    body = parse(evidence)
+    found: list[dict[str, Any]] = []
+    for vehicle, track in tracks_of(body, None):
+        if vehicle in corrected and track["t_us"] and max(track["t_us"]) < _LATEST_US:
+            found += await _applied(conn, vehicle, track)
+    if not found:
+        return judgement
+    return replace(judgement, evidence=canonical(body | {CORRECTIONS: found}))
+
+
+async def _applied(conn: Connection, vehicle: str, track: dict[str, list[int]]) -> list[dict[str, Any]]:
+    """The pieces that positions of ``track`` were read by, of the terminals that sat in the vehicle then."""
+    since, until = min(track["t_us"]), max(track["t_us"])
+    sat = await spans_of_vehicle(conn, vehicle, from_us(since), from_us(until + 1))
+    phones = {no: phone for no, phone, _, _ in sat or ()}
+    found: list[dict[str, Any]] = []
+    for no, pieces in sorted((await read_clocks(conn, sorted(phones))).items()):
+        found += [
+            {"vehicle": vehicle, "terminal": phones[no]} | _as_evidence(piece)
+            for piece in pieces
+            if piece.ids and await _read_by(conn, no, piece, since, until, track["fingerprint"])
+        ]
+    return found
+
+
+async def _read_by(
+    conn: Connection, no: int, piece: Piece, since: int, until: int, prints: Sequence[int]
+) -> bool:
+    return bool(
+        await conn.fetchval(
+            "SELECT EXISTS (SELECT FROM positions p WHERE p.terminal_no = $1 AND p.device_time BETWEEN $2 AND $3"
+            " AND ($4::timestamptz IS NULL OR p.received_at >= $4) AND ($5::timestamptz IS NULL OR p.received_at < $5)"
+            " AND p.fingerprint = ANY($6::bigint[]))",
+            no,
+            from_us(max(since - piece.shift_us, 0)),
+            from_us(max(until - piece.shift_us, 0)),
+            None if piece.from_us == EVER[0] else from_us(piece.from_us),
+            None if piece.to_us == EVER[1] else from_us(piece.to_us),
+            prints,
+        )
+    )
+
+
+def _as_evidence(piece: Piece) -> dict[str, Any]:
+    return {
+        "corrections": list(piece.ids),
+        "received_from_us": None if piece.from_us == EVER[0] else piece.from_us,
+        "received_to_us": None if piece.to_us == EVER[1] else piece.to_us,
+        "shift_s": piece.shift_us // US_PER_S,
+        "datum": piece.datum.value,
+        "odometer_unit_m": piece.odometer_unit_m,
+        "fuel_unit_ml": piece.fuel_unit_ml,
+    }
+
+
+def tracks_of(part: Any, vehicle: str | None) -> Iterator[tuple[str, dict[str, list[int]]]]:
+    """The tracks in evidence, each with the id of its vehicle."""
+    if isinstance(part, dict):
+        own = part.get("vehicle")
+        if isinstance(own, dict) and isinstance(own.get("id"), str):
+            vehicle = own["id"]
+        track = part.get("track")
+        if isinstance(track, dict) and isinstance(track.get("fingerprint"), list) and vehicle is not None:
+            yield vehicle, track
+        for name, value in part.items():
+            if name != "track":
+                yield from tracks_of(value, vehicle)
+    elif isinstance(part, list) and part and isinstance(part[0], dict):
+        for value in part:
+            yield from tracks_of(value, vehicle)
