@@ -1,36 +1,27 @@
-"""``gongche frames``: 808 frames in words, field by field, from hex, files, logs and captures. Without a database, without the net."""
+"""``gongche frames``: 808 frames in words, field by field. ``decode``: from hex, files, logs and captures, without a database, without the
+net. ``watch``: those of a terminal as they come (``gongche.frames.watch``)."""
 
 from __future__ import annotations
 
 import argparse
 import itertools
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 import orjson
 
+from gongche.frames import watch
 from gongche.frames.inputs import find
-from gongche.frames.rendering import as_object, lines, trouble
-from gongche.frames.runs import Found, Kind, Notes
+from gongche.frames.reading import Reader
+from gongche.frames.rendering import as_object, lines
+from gongche.frames.runs import Found, Notes
 from runtime.errors import ConfigurationError
-from telemetry.jt808.rejection import Rejection
-from telemetry.jt808.scalar.header import Header, Version
-from telemetry.jt808.scalar.reassembly import Complete, Reassembler
-from telemetry.jt808.tables.explain import (
-    Explanation,
-    Speaker,
-    explain_message,
-    explain_segment,
-    explain_whole,
-)
+from telemetry.jt808.scalar.header import Version
+from telemetry.jt808.tables.explain import Explanation
 from telemetry.jt808.tables.shown import in_words
 
 #: Frames that are shown unless --most says otherwise.
 _MOST: Final = 1000
-#: Terminals whose packages are put together at once.
-_MAX_PHONES: Final = 256
 
 _EPILOG: Final = """\
 逐字段解释 JT/T 808 帧：偏移、字节、名称、取值、单位、条款；有疑问的字段标 ?，错误标 ✗。只读，不连接数据库或网络。
@@ -103,17 +94,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     decode.add_argument("--lang", choices=("zh", "en"), default="zh", help="语言 / language (%(default)s)")
     decode.add_argument("--json", action="store_true", help="以 JSON 逐行输出 / print JSON, an object a line")
+    watch.add_arguments(actions)
     parser.epilog = _EPILOG
 
 
 def run(args: argparse.Namespace) -> int:
+    return watch.run(args) if args.action == "watch" else _decode(args)
+
+
+def _decode(args: argparse.Namespace) -> int:
     if not args.input and sys.stdin.isatty():
         raise ConfigurationError(
             "没有输入 / nothing to read",
             hint="gongche frames decode 7E0002...7E；gongche frames decode --help",
         )
     notes = Notes()
-    reader = _Reader(None if args.edition is None else Version(args.edition))
+    reader = Reader(None if args.edition is None else Version(args.edition))
     wanted = _Wanted(args)
     seen = wrong = 0
     told_all = (
@@ -140,7 +136,7 @@ def _show(number: int, found: Found, told: Explanation, args: argparse.Namespace
 
 
 def _sum_up(
-    seen: int, wrong: int, stopped: bool, reader: _Reader, notes: Notes, args: argparse.Namespace
+    seen: int, wrong: int, stopped: bool, reader: Reader, notes: Notes, args: argparse.Namespace
 ) -> None:
     english = args.lang == "en"
     said = [in_words(f"{seen} 帧，有错误 {wrong}|frames {seen}, wrong {wrong}", english)]
@@ -176,75 +172,3 @@ class _Wanted:
         if self._id is not None and (header is None or header.id != self._id):
             return False
         return not self._wrong or bool(told.problems or told.odd)
-
-
-class _Reader:
-    """Explains what was found, and remembers of each terminal its edition and the packages of its messages."""
-
-    def __init__(self, edition: Version | None) -> None:
-        self._forced = Speaker(edition)
-        self._speakers: dict[str, Speaker] = {}
-        self._packages: dict[tuple[str, bool], Reassembler] = {}
-
-    def read(self, found: Found) -> Iterator[tuple[Found, Explanation]]:
-        """``found`` explained, and the message that it completes."""
-        if found.kind is Kind.JUNK:
-            yield found, Explanation(found.data, problems=[trouble(found)])
-            return
-        if found.kind is Kind.BARE:
-            told = _bare(found.data, self._forced)
-        else:
-            told = explain_segment(found.data, self._forced)
-            if told.header is not None and (speaker := self._speaker(told, told.header)) is not None:
-                told = explain_segment(found.data, speaker)
-        if found.lost:
-            told.problems.insert(
-                0, f"抓包缺少此前 {found.lost} 字节|{found.lost} bytes before it are not in the capture"
-            )
-        if found.kind is not Kind.FRAME:
-            told.problems.insert(0, trouble(found))
-        header = told.header
-        whole: list[tuple[Found, Explanation]] = []
-        if header is not None and header.total > 1 and not told.problems and not header.encryption:
-            whole = list(self._completed(found, told, header))
-        yield found, told
-        yield from whole
-
-    def _speaker(self, told: Explanation, header: Header) -> Speaker | None:
-        """Who the terminal said it is when it registered, as far as that is more than its header says."""
-        introduced = told.introduced
-        if introduced is not None:
-            if len(self._speakers) >= _MAX_PHONES:
-                self._speakers.pop(next(iter(self._speakers)))
-            self._speakers[header.phone] = introduced
-            return None
-        speaker = self._speakers.get(header.phone)
-        return speaker and replace(speaker, edition=self._forced.edition or speaker.edition)
-
-    def _completed(
-        self, found: Found, told: Explanation, header: Header
-    ) -> Iterator[tuple[Found, Explanation]]:
-        key = header.phone, header.id >= 1 << 15
-        if key not in self._packages and len(self._packages) >= _MAX_PHONES:
-            self._packages.pop(next(iter(self._packages)))
-        reassembler = self._packages.setdefault(key, Reassembler())
-        taken = reassembler.add(header, told.body, 0.0)
-        if isinstance(taken, Complete):
-            yield found, explain_whole(taken.headers, taken.body, told.speaker)
-        elif isinstance(taken, Rejection):
-            told.problems.append(f"无法合成：{taken.detail}|not put together: {taken.detail}")
-
-    def incomplete(self) -> int:
-        return sum(bool(each.parts_held) for each in self._packages.values())
-
-
-def _bare(data: bytes, speaker: Speaker) -> Explanation:
-    """A message without delimiters: escaped, with its checksum, or without."""
-    told = explain_segment(data, speaker)
-    if told.problems:
-        plain = Explanation(data, speaker)
-        explain_message(plain, data)
-        if not plain.problems:
-            plain.problems.append("没有校验码|no checksum")
-            return plain
-    return told

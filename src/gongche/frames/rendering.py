@@ -41,7 +41,7 @@ def padded(text: str, columns: int) -> str:
     return text + " " * max(columns - width(text), 1)
 
 
-def _when(time_us: int) -> str:
+def when(time_us: int) -> str:
     """Beijing time to the millisecond."""
     if not time_us:
         return ""
@@ -84,7 +84,7 @@ def _title(number: int, found: Found, told: Explanation, english: bool) -> str:
     words = [f"#{number}"]
     if found.where:
         words.append(f"@{found.where}")
-    words += [each for each in (_when(found.time_us), found.way) if each]
+    words += [each for each in (when(found.time_us), found.way) if each]
     if header is None:
         words.append(in_words("无法解析|cannot be read", english))
         return "  ".join(words)

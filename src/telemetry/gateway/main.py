@@ -24,6 +24,7 @@ from telemetry.gateway.entrances.certificates import Certificates
 from telemetry.gateway.entrances.origins import Origins, networks
 from telemetry.gateway.limits import Limits
 from telemetry.gateway.tcp import Gateway
+from telemetry.gateway.watching import Watching
 from telemetry.jt808.outstanding import Patience
 from telemetry.jt808.tables.dialects import DIALECTS
 from telemetry.log import open_writer
@@ -173,7 +174,8 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[..., None
         bell = Bell(settings.database_url, CHANNEL)
         listens = asyncio.create_task(bell.run(), name="listens for commands")
         downlink = _downlink(settings, pool, bell, directory)
-        gateway = Gateway(directory, log, limits, _origins(settings), downlink, dialects)
+        watching = Watching(pool, bell, f"{socket.gethostname()}:{settings.tcp_port}")
+        gateway = Gateway(directory, log, limits, _origins(settings), downlink, dialects, watching)
         port = gateway.listen(settings.tcp_host, settings.tcp_port)
         await _other_entrances(gateway, settings, port)
 

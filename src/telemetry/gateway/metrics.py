@@ -22,6 +22,11 @@ REJECTS_UNRECORDED = Counter(
     "gongche_gateway_rejects_unrecorded_total",
     "Frames and points refused that are not kept in the rejects topic (flood).",
 )
+WATCHED_FRAMES = Counter(
+    "gongche_gateway_watched_frames_total",
+    "Frames of watched terminals (gongche frames watch): told, lost (too many at once).",
+    ["outcome"],
+)
 REGISTRY_FAULTS = Counter(
     "gongche_gateway_registry_faults_total",
     "Looks at the terminal registry on which the program failed; it went on with what is known.",

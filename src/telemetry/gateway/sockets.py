@@ -74,6 +74,8 @@ class Sockets:
         self._paused: set[int] = set()
         self._exhausted = False  # True from then until all that waited are accepted
         self.connections: dict[int, Connection] = {}
+        #: Is told what goes to a connection, while somebody watches one; else None.
+        self.tap: Callable[[Connection, bytes | memoryview], None] | None = None
         self._with_unsent = 0  # connections that have replies waiting
         #: Bytes of all replies that wait for terminals which do not read. At most a quarter of the memory budget:
         #: a terminal that does not read its replies must not stop the reading of the others.
@@ -178,6 +180,11 @@ class Sockets:
 
     def send(self, connection: Connection, data: bytes | memoryview) -> None:
         """Send now what the socket takes, keep the rest (bounded: a terminal that does not read is closed)."""
+        if self.tap is not None:
+            self.tap(connection, data)
+        self._send_or_keep(connection, data)
+
+    def _send_or_keep(self, connection: Connection, data: bytes | memoryview) -> None:
         if connection.closed:
             return
         if not connection.unsent:
@@ -210,22 +217,25 @@ class Sockets:
 
     def send_slices(self, connections: Sequence[Connection], data: bytes, ends: Sequence[int]) -> None:
         """``send`` each of ``connections`` its slice of ``data``; the i-th slice ends at ``ends[i]``."""
+        pieces = _cut(data, ends)
+        if self.tap is not None:
+            for connection, piece in zip(connections, pieces, strict=True):
+                self.tap(connection, piece)
         if self._with_unsent:
-            for connection, piece in zip(connections, _cut(data, ends), strict=True):
-                self.send(connection, piece)
+            for connection, piece in zip(connections, pieces, strict=True):
+                self._send_or_keep(connection, piece)
             return
         sockets = [c.sock for c in connections]
-        pieces = _cut(data, ends)
         sent: list[int] = []
         while len(sent) < len(sockets):
             try:
                 sent.extend(map(_send, sockets[len(sent) :], pieces[len(sent) :]))  # as in _read_each
-            except OSError:  # its buffer is full, or it is closed: ``send`` finds out which
+            except OSError:  # its buffer is full, or it is closed: ``_send_or_keep`` finds out which
                 sent.append(0)
         if sent != list(map(len, pieces)):
             for connection, piece, count in zip(connections, pieces, sent, strict=True):
                 if count != len(piece):
-                    self.send(connection, piece[count:])
+                    self._send_or_keep(connection, piece[count:])
 
     def close(self, connection: Connection, reason: str) -> None:
         """Close ``connection``; a second call does nothing."""

@@ -32,6 +32,7 @@ from telemetry.gateway.limits import Limits
 from telemetry.gateway.registrar import Registrar
 from telemetry.gateway.sockets import Arrived, Sockets
 from telemetry.gateway.waiting_replies import ColumnReceipt, ScalarReceipt
+from telemetry.gateway.watching import Watching
 from telemetry.jt808 import ids
 from telemetry.jt808.columns import framing
 from telemetry.jt808.rejection import Reason, Rejection, without_code
@@ -83,8 +84,10 @@ class Gateway:
         origins: Origins | None = None,
         downlink: Downlink | None = None,
         dialects: DialectCorrections | None = None,
+        watching: Watching | None = None,
     ) -> None:
-        """``downlink``: commands to terminals; without one none is sent. ``dialects``: what makes of terminals do otherwise."""
+        """``downlink``: commands to terminals; without one none is sent. ``dialects``: what makes of terminals do otherwise.
+        ``watching``: who watches frames of a terminal is told them; without one nobody is."""
         self._downlink = downlink
         self._limits = limits
         self._table = ConnectionTable()
@@ -107,6 +110,9 @@ class Gateway:
         self._handed_over = HandedOver(self._sockets, self._clock)
         self._udp: list[UdpEntrance] = []
         self._registrar = Registrar(directory, self._sockets, self._table, self._reject, downlink, dialects)
+        self._watching = watching
+        if watching is not None:
+            watching.attach(self._sockets)
         if downlink is not None:
             downlink.attach(
                 self._sockets.send, lambda connection, actions: self._act(connection, actions, 0), self._clock
@@ -149,6 +155,8 @@ class Gateway:
             self._spawn(self._registrar.follow()).add_done_callback(self._look_after)
             if self._downlink is not None:
                 self._spawn(self._downlink.run()).add_done_callback(self._look_after)
+            if self._watching is not None:
+                self._spawn(self._watching.run()).add_done_callback(self._look_after)
 
     async def drain(self, timeout_s: float) -> int:
         """Stop reading, confirm what was read (at most ``timeout_s``), close everything.
@@ -218,6 +226,8 @@ class Gateway:
         if not arrived.chunks:
             return 0
         metrics.BYTES_IN.inc(sum(map(len, arrived.chunks)))
+        if self._watching is not None and self._watching.active:
+            self._watching.arrived(arrived)
         for i in np.flatnonzero(self._table.partial_since[arrived.slots]).tolist():
             connection = arrived.owners[i]
             self._rest_bytes -= len(connection.rest)
@@ -254,6 +264,8 @@ class Gateway:
         frames = gathered.frames
         if not len(frames):
             return 0
+        if self._watching is not None and self._watching.active:
+            self._watching.seen(frames, arrived)
         slot = arrived.slots[frames.chunk]
         fast = (
             position_frames.are_positions(frames)
@@ -418,6 +430,8 @@ class Gateway:
             self._reject(connection, rejection)
         self._count_fragments(connection)
         self._registrar.forget(connection)
+        if self._watching is not None:
+            self._watching.closed(connection)
         self._batcher.retain(CLOSED_BYTES)
 
     # --- refusals and limits ------------------------------------------------------------------------------------------
