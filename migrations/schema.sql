@@ -1897,11 +1897,21 @@ CREATE TABLE clock_corrections (
     terminal_no integer NOT NULL,
     valid_from timestamp with time zone NOT NULL,
     valid_to timestamp with time zone,
-    shift_s bigint NOT NULL,
+    shift_s bigint,
     note text DEFAULT ''::text NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    datum text,
+    odometer_unit_m integer,
+    fuel_unit_ml integer,
+    source text DEFAULT 'office'::text NOT NULL,
+    dialect text DEFAULT ''::text NOT NULL,
     CONSTRAINT clock_corrections_check CHECK ((valid_to > valid_from)),
-    CONSTRAINT clock_corrections_shift_s_check CHECK ((abs(shift_s) <= '3155760000'::bigint))
+    CONSTRAINT clock_corrections_datum_check CHECK ((datum = ANY (ARRAY['wgs84'::text, 'gcj02'::text, 'bd09'::text]))),
+    CONSTRAINT clock_corrections_fuel_unit_ml_check CHECK (((fuel_unit_ml >= 0) AND (fuel_unit_ml <= 100000))),
+    CONSTRAINT clock_corrections_odometer_unit_m_check CHECK (((odometer_unit_m >= 0) AND (odometer_unit_m <= 100000))),
+    CONSTRAINT clock_corrections_says_something CHECK ((num_nonnulls(shift_s, datum, odometer_unit_m, fuel_unit_ml) > 0)),
+    CONSTRAINT clock_corrections_shift_s_check CHECK ((abs(shift_s) <= '3155760000'::bigint)),
+    CONSTRAINT clock_corrections_source_check CHECK ((source = ANY (ARRAY['office'::text, 'dialect'::text])))
 );
 
 CREATE TABLE clock_doubts (
@@ -2347,6 +2357,16 @@ CREATE TABLE fences (
     CONSTRAINT fences_check CHECK (((valid_to IS NULL) OR (valid_to >= valid_from))),
     CONSTRAINT fences_datum_check CHECK ((datum = ANY (ARRAY['wgs84'::text, 'gcj02'::text, 'bd09'::text])))
 );
+
+CREATE TABLE frame_watches (
+    id uuid NOT NULL,
+    phone text NOT NULL,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT frame_watches_phone_check CHECK ((phone ~ '^[0-9A-F]{1,20}$'::text))
+);
+
+COMMENT ON TABLE frame_watches IS 'Phone numbers whose frames somebody watches now; ends by itself.';
 
 CREATE TABLE fuel_cards (
     id text NOT NULL,
@@ -3227,7 +3247,7 @@ CREATE TABLE terminal_notices (
     first_at timestamp with time zone DEFAULT now() NOT NULL,
     last_at timestamp with time zone DEFAULT now() NOT NULL,
     settled_at timestamp with time zone,
-    CONSTRAINT terminal_notices_kind_check CHECK ((kind = ANY (ARRAY['clock_wrong'::text, 'device_refused'::text, 'device_accepted'::text, 'contradiction'::text])))
+    CONSTRAINT terminal_notices_kind_check CHECK ((kind = ANY (ARRAY['clock_wrong'::text, 'device_refused'::text, 'device_accepted'::text, 'contradiction'::text, 'other_imei'::text, 'other_card'::text, 'datum_wrong'::text])))
 );
 
 ALTER TABLE terminal_notices ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
@@ -3267,7 +3287,14 @@ CREATE TABLE terminals (
     waiting_since timestamp with time zone,
     seen_at timestamp with time zone,
     home text DEFAULT reach_home(),
+    edition smallint,
+    imei text DEFAULT ''::text NOT NULL,
+    iccid text DEFAULT ''::text NOT NULL,
+    reported_imei text DEFAULT ''::text NOT NULL,
+    reported_iccid text DEFAULT ''::text NOT NULL,
+    reported_software text DEFAULT ''::text NOT NULL,
     CONSTRAINT terminals_code_sha256_check CHECK ((octet_length(code_sha256) = 32)),
+    CONSTRAINT terminals_edition_check CHECK ((edition = ANY (ARRAY[2011, 2013, 2019]))),
     CONSTRAINT terminals_office_said_check CHECK ((office_said <@ '{manufacturer,model,device_id}'::text[])),
     CONSTRAINT terminals_phone_check CHECK ((phone ~ '^[0-9A-F]{1,20}$'::text)),
     CONSTRAINT terminals_previous_sha256_check CHECK ((octet_length(previous_sha256) = 32)),
@@ -3282,6 +3309,8 @@ COMMENT ON COLUMN terminals.office_said IS 'Columns whose value is the office''s
 COMMENT ON COLUMN terminals.waiting_device IS 'Manufacturer, model, device id and plate of another device that asks for this phone number.';
 
 COMMENT ON COLUMN terminals.home IS 'organisations.id of the unit that it belongs to now; kept by triggers. Null = whoever reaches everywhere.';
+
+COMMENT ON COLUMN terminals.imei IS 'The office''s word: only a device with this IMEI may authenticate (2019); empty = not checked.';
 
 ALTER TABLE terminals ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME terminals_no_seq
@@ -3664,7 +3693,7 @@ ALTER TABLE ONLY clock_corrections
     ADD CONSTRAINT clock_corrections_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY clock_corrections
-    ADD CONSTRAINT clock_corrections_terminal_no_valid_from_key UNIQUE (terminal_no, valid_from);
+    ADD CONSTRAINT clock_corrections_terminal_no_valid_from_key UNIQUE (terminal_no, valid_from, source);
 
 ALTER TABLE ONLY clock_doubts
     ADD CONSTRAINT clock_doubts_pkey PRIMARY KEY (terminal_no, received_from);
@@ -3746,6 +3775,9 @@ ALTER TABLE ONLY exchange_states
 
 ALTER TABLE ONLY fences
     ADD CONSTRAINT fences_pkey PRIMARY KEY (id, version);
+
+ALTER TABLE ONLY frame_watches
+    ADD CONSTRAINT frame_watches_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY fuel_cards
     ADD CONSTRAINT fuel_cards_pkey PRIMARY KEY (id);
@@ -4721,11 +4753,11 @@ CREATE TRIGGER note_case_insert AFTER INSERT ON cases REFERENCING NEW TABLE AS n
 
 CREATE TRIGGER note_case_update AFTER UPDATE ON cases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('case', 'r.id', '', '', '', 'jsonb_build_array(r.id, r.version, r.organisation, r.number, r.state, r.due_on, r.reminders, r.finding)');
 
-CREATE TRIGGER note_correction_delete AFTER DELETE ON clock_corrections REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
+CREATE TRIGGER note_correction_delete AFTER DELETE ON clock_corrections REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'COALESCE(r.shift_s, 0)');
 
-CREATE TRIGGER note_correction_insert AFTER INSERT ON clock_corrections REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
+CREATE TRIGGER note_correction_insert AFTER INSERT ON clock_corrections REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'COALESCE(r.shift_s, 0)');
 
-CREATE TRIGGER note_correction_update AFTER UPDATE ON clock_corrections REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'r.shift_s');
+CREATE TRIGGER note_correction_update AFTER UPDATE ON clock_corrections REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_clock_changes('r.valid_from', 'COALESCE(r.shift_s, 0)');
 
 CREATE TRIGGER note_disposition_code_insert AFTER INSERT ON disposition_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('disposition_code', 'r.code', '');
 

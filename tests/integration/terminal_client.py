@@ -98,10 +98,10 @@ class Terminal:
         self.code = answer[3:].decode("ascii")
         return answer[2]
 
-    async def authenticate(self, code: str | None = None) -> int:
+    async def authenticate(self, code: str | None = None, imei: bytes = b"1" * 15) -> int:
         raw = (self.code if code is None else code).encode()
         if self.version is Version.V2019:
-            raw = bytes((len(raw),)) + raw + b"1" * 15 + b"1.0".ljust(20, b"\0")
+            raw = bytes((len(raw),)) + raw + imei + b"1.0".ljust(20, b"\0")
         return await self.ask(0x0102, raw)
 
     async def closed(self, wait_s: float = PATIENCE_S) -> bool:

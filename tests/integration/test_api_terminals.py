@@ -119,6 +119,69 @@ async def test_a_clock_is_corrected_and_its_vehicle_judged_again(
     check_problem(await office.delete("/v1/clock-corrections/c1"), 404)
 
 
+async def test_a_clock_that_is_found_wrong_is_put_right_by_one_call(
+    office: httpx.AsyncClient, pool: asyncpg.Pool
+) -> None:
+    async def doubt(since_us: int, lag_s: int) -> None:
+        async with pool.acquire() as conn, conn.transaction():
+            no = await conn.fetchval("SELECT no FROM terminals")
+            await open_doubts(conn, [Doubt(no, since_us, lag_s)])
+            await notices.put(conn, [notices.Notice(no, "clock_wrong", "clock", {"lag_s": lag_s})])
+
+    async def wrong() -> int:
+        items = (await office.get("/v1/statistics/data-quality")).json()["items"]
+        count: int = next(item["count"] for item in items if item["kind"] == "clock_wrong")
+        return count
+
+    path = f"/v1/terminals/{PHONE}:accept-correction"
+    check_problem(await office.post(path), 404, "没有建议")
+    check_problem(await office.post("/v1/terminals/13800000009:accept-correction"), 404)
+    check_problem(await office.post(path, params={"kind": "device_refused"}), 422)
+    await doubt(1_772_400_000_000_000, 28_801)
+    made = await office.post(f"/v1/terminals/0{PHONE}:accept-correction", params={"kind": "clock_wrong"})
+    assert made.status_code == 200, made.text
+    correction = made.json()
+    assert (correction["terminal"], correction["shift_s"], correction["datum"]) == (PHONE, 28_800, None)
+    assert (correction["source"], correction["valid_to"]) == ("office", None)
+    assert (await office.get(f"/v1/terminals/{PHONE}")).json()["clock_lag_s"] is None
+    assert (await office.get("/v1/terminal-notices", params={"kind": "clock_wrong"})).json()["items"] == []
+    check_problem(await office.post(path), 404)
+    # The clock is mended, but for the correction it would be right: now it is eight hours ahead of it.
+    await doubt(1_772_500_000_000_000, -28_800)
+    again = await office.post(path)
+    assert (again.json()["shift_s"], again.json()["valid_from"][:10]) == (0, "2026-03-03")
+    listed = (await office.get("/v1/clock-corrections", params={"terminal": PHONE})).json()["items"]
+    assert [item["shift_s"] for item in listed] == [28_800, 0]
+    assert await wrong() == 0
+    await facts(pool)
+    for wrong_one, word in (({"datum": "mars"}, ""), ({"shift_s": None}, "须写明")):
+        check_problem(await office.put("/v1/clock-corrections/c9", json=CORRECTION | wrong_one), 422, word)
+    table = "更正编号,终端手机号,起始时间,更正秒数,坐标系,里程单位（米）\nc9,13800000001,2026-04-01T00:00:00+08:00,,GCJ-02,1000\n"
+    report = await office.post(
+        "/v1/clock-corrections:import", content=table.encode(), headers={"Content-Type": "text/csv"}
+    )
+    assert report.json()["created"] == 1, report.text
+    nine = (await office.get("/v1/clock-corrections/c9")).json()
+    assert (nine["shift_s"], nine["datum"], nine["odometer_unit_m"]) == (None, "gcj02", 1000)
+
+
+async def test_a_device_and_a_card_are_named(office: httpx.AsyncClient) -> None:
+    named = {"imei": "86-123456-789012-3", "iccid": "8986 0012 3456 7890 1234"}
+    answer = await office.put(f"/v1/terminals/{PHONE}", json=named)
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["imei"], answer.json()["iccid"]) == ("861234567890123", "89860012345678901234")
+    assert (await office.put(f"/v1/terminals/{PHONE}", json={})).json()["outcome"] == "unchanged"
+    for wrong in ({"imei": "12345"}, {"iccid": "not a card"}):
+        check_problem(await office.put(f"/v1/terminals/{PHONE}", json=wrong), 422)
+    table = "终端手机号,IMEI,ICCID\n13800000001,861234567890124,\n"
+    report = await office.post(
+        "/v1/terminals:import", content=table.encode(), headers={"Content-Type": "text/csv"}
+    )
+    assert report.json()["updated"] == 1, report.text
+    assert (await office.get(f"/v1/terminals/{PHONE}")).json()["imei"] == "861234567890124"
+    assert (await office.put(f"/v1/terminals/{PHONE}", json={"imei": ""})).json()["imei"] == ""
+
+
 async def test_the_same_on_the_command_line(
     office: httpx.AsyncClient,
     db_url: str,

@@ -17,6 +17,7 @@ from telemetry.commands.steps import CommandStep
 from telemetry.commands.thread import CHANNEL, Happened, append
 from telemetry.jt808.outstanding import Patience
 from telemetry.jt808.scalar.header import Version
+from telemetry.jt808.scalar.messages import Registration, encode_registration
 from telemetry.positions import Source
 from tests.integration.command_site import (
     QUICK,
@@ -474,3 +475,33 @@ async def test_the_thread_is_only_added_to(pool: asyncpg.Pool, db_url: str) -> N
 
 
 assert QUICK
+
+
+async def test_a_terminal_of_2011_that_only_authenticates_is_asked_in_its_edition(
+    pool: asyncpg.Pool, db_url: str, tmp_path: Path
+) -> None:
+    """Headers of 2011 and 2013 are the same; its registration, on another gateway, told them apart. 0x8103 and 0x0201 differ."""
+    async with office(pool, db_url) as it:
+        async with gateway(pool, db_url, tmp_path / "other") as elsewhere:
+            before = await Terminal.connect(elsewhere.port, phone(1))
+            told = Registration(32, 600, "MAKER", "M1", "D000001", 1, "苏F12345", Version.V2011)
+            before.send(0x0100, encode_registration(told))
+            _, answer = await before.receive()
+            code = answer[3:].decode()
+            assert await before.authenticate(code) == 0
+        async with gateway(pool, db_url, tmp_path / "log") as g:
+            terminal = await Terminal.connect(g.port, phone(1))
+            assert await terminal.authenticate(code) == 0
+            no = await it.ask(1, "set_parameters", parameters=[{"id": "0x0029", "value": 30}])
+            header, body = await ordered(terminal, 0x8103)
+            assert body == bytes.fromhex(
+                "01 01 00000029 04 0000001e"
+            )  # 2011 has the number of parameters twice
+            confirm(terminal, header)
+            await it.comes_to(no, "delivered")
+            no = await it.ask(1, "location")
+            await ordered(terminal, LOCATE)
+            assert await terminal.ask(0x0201, position(3)) == 0  # without a serial number
+            await it.comes_to(no, "answered")
+            stored = await g.stored()
+            assert stored.lat_e6.tolist() == [31_980_003]

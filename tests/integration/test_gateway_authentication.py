@@ -17,6 +17,7 @@ from telemetry.log.base import REJECTS
 from telemetry.log.sqlite import EmbeddedLogReader
 from tests.integration.terminal_client import Terminal, position
 from tests.integration.test_gateway import running
+from tests.waiting import until
 
 
 @asynccontextmanager
@@ -164,3 +165,40 @@ async def test_no_code_is_kept_with_what_is_refused(pool: asyncpg.Pool, tmp_path
     raws = [bytes.fromhex(note["raw"]) for note in notes]
     assert [len(raw) for raw in raws if code[:8] in raw] == [46], "of another message everything is kept"
     assert all(raw.startswith(b"\x01\x02") and len(raw) == 12 for raw in raws if code[:8] not in raw)
+
+
+async def test_a_device_with_another_imei_than_the_office_named_is_refused(
+    pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await pool.execute(
+        "INSERT INTO terminals (phone, imei) VALUES ('13900000001', '860000000000001'), ('13900000002', '1')"
+    )
+    async with running(pool, tmp_path / "log") as it:
+        terminal = await Terminal.connect(it.port, "13900000001", Version.V2019)
+        assert await terminal.register() == 0
+        assert await terminal.authenticate() == 1
+        assert await terminal.ask(0x0200, position()) == 1
+        assert await it.wait_rejects(2) == ["other_imei", "not_authenticated"]
+        right = b"860000000000001"
+        assert await terminal.authenticate(imei=right) == 0
+        assert await terminal.ask(0x0200, position()) == 0
+        older = await Terminal.online(it.port, "13900000002")  # 2013 has no field for it: not checked
+        assert await older.ask(0x0200, position()) == 0
+
+        async def told() -> bool:
+            row = await pool.fetchrow(
+                "SELECT reported_imei, reported_software FROM terminals WHERE phone = '13900000001'"
+            )
+            return bool(row == (right.decode(), "1.0"))
+
+        await until(told, "what it says of itself is kept")
+        kinds = await pool.fetch("SELECT kind, settled_at IS NULL AS open FROM terminal_notices")
+        assert [tuple(row) for row in kinds] == [("other_imei", False)], "the right one has come since"
+        # The office names another one: whoever is connected has to show it again.
+        await pool.execute(
+            "UPDATE terminals SET imei = '860000000000003', updated_at = clock_timestamp() WHERE phone = '13900000001'"
+        )
+        assert await terminal.closed()
+        again = await Terminal.connect(it.port, "13900000001", Version.V2019)
+        assert await again.authenticate(terminal.code, right) == 1
+        assert await older.ask(0x0200, position(1)) == 0

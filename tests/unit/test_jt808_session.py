@@ -545,3 +545,28 @@ def test_a_phone_with_hexadecimal_digits_is_an_identifier() -> None:
     assert register.header.terminal_phone == "ABCDEF12345"
     header, _body = unframe(session.registered(register.header, 0, "code"))
     assert header.phone == "0ABCDEF12345"
+
+
+@pytest.mark.parametrize(
+    ("header", "registered", "speaks"),
+    [
+        (Version.V2013, None, Version.V2013),
+        (Version.V2013, 2011, Version.V2011),
+        (Version.V2013, 2013, Version.V2013),
+        (Version.V2013, 2019, Version.V2013),  # bodies follow the header
+        (Version.V2019, None, Version.V2019),
+        (Version.V2019, 2011, Version.V2019),
+    ],
+)
+def test_who_only_authenticates_speaks_the_edition_of_its_registration(
+    header: Version, registered: int | None, speaks: Version
+) -> None:
+    """It registered on another connection, maybe of another gateway: 2011 and 2013 have the same header."""
+    made = begun()
+    told, body = message(0x0102, encode_authentication(Authentication(b"code"), header), version=header)
+    made.on_message(told, body, 0)
+    made.speaks(told, registered)
+    made.authenticated_as(told, 42)
+    assert made.version is speaks
+    made.on_message(*message(0x0002, version=header), 0)
+    assert made.version is speaks
