@@ -110,7 +110,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
     if "requestBody" in operation:
         found |= {400, 408, 413, 415, 422}
     if method in ("put", "delete") or path.endswith(
-        (":import", ":import-statement", ":import-export", ":accept-device")
+        (":import", ":import-statement", ":import-export", ":accept-device", ":accept-correction")
     ):
         found |= {409}
     if path.endswith((":import", ":import-statement", ":import-export")):

@@ -167,6 +167,19 @@ async def _accept(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> ht
     return answer
 
 
+async def _accept_correction(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
+    await world.pool.execute(
+        "INSERT INTO clock_doubts (terminal_no, received_from, lag_s) SELECT no, '2026-03-02Z', 28800 FROM terminals WHERE phone = $1"
+        " ON CONFLICT DO NOTHING",
+        phone(unit),
+    )
+    answer = await client.post(f"/v1/terminals/{phone(unit)}:accept-correction")
+    await world.pool.execute("DELETE FROM clock_doubts")
+    await world.pool.execute("DELETE FROM clock_corrections WHERE id LIKE '%@%'")
+    await world.pool.execute("UPDATE terminal_notices SET settled_at = NULL")
+    return answer
+
+
 def _file(path: str, head: str, row: str) -> Call:
     async def call(client: httpx.AsyncClient, unit: str, world: ScopeWorld) -> httpx.Response:
         answer = await client.post(
@@ -371,6 +384,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     ("DELETE", "/v1/calendar-days/{id}"): Case(_forget_day, _WRITE, common=True),
     ("GET", "/v1/terminal-notices"): Case(_get("/v1/terminal-notices"), _READ, foreign=None),
     ("POST", "/v1/terminals/{id}:accept-device"): Case(_accept, _WRITE),
+    ("POST", "/v1/terminals/{id}:accept-correction"): Case(_accept_correction, _WRITE),
     ("POST", "/v1/fuel-transactions:import-statement"): Case(
         _file("/v1/fuel-transactions:import-statement", "卡号,交易时间,交易类型,数量(升)", "card-{unit},2026-03-03 08:00:00,加油,10"),
         _WRITE,

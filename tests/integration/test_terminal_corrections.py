@@ -31,6 +31,13 @@ from tests.integration.test_terminals import EXCHANGED, PHONE, TOLD, admit
 from tests.integration.worker_world import HOUR, World, drive, stand
 
 H = 3600
+#: 400 m to both sides of the yard's middle.
+LONG_YARD = {
+    "type": "Polygon",
+    "coordinates": [
+        [[120.8957, 31.999], [120.9043, 31.999], [120.9043, 32.001], [120.8957, 32.001], [120.8957, 31.999]]
+    ],
+}
 
 
 def as_gcj(batch: PositionBatch) -> PositionBatch:
@@ -46,8 +53,9 @@ async def send(world: World, batch: PositionBatch) -> None:
 
 
 async def test_coordinates_that_are_gcj02(world: World) -> None:
-    """A car that goes round in its own yard is half a kilometre away, as its terminal says."""
-    turns = drive(14 * H, *([(60.0, 0.0), (-60.0, 0.0)] * 40))
+    """A car that drives up and down its own yard, 800 by 200 metres, is half a kilometre away, as its terminal says."""
+    await world.fence(LONG_YARD)
+    turns = drive(14 * H, *([(360.0, 0.0), (-360.0, 0.0)] * 10))
     true = world.batch([*stand(13.8 * H, 14 * H), *turns, *stand(turns[-1][0] + 30, turns[-1][0] + 900)])
     sent = as_gcj(true)
     assert distance_m(sent.lat_e6 / 1e6, sent.lon_e6 / 1e6, true.lat_e6 / 1e6, true.lon_e6 / 1e6).min() > 300

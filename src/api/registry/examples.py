@@ -70,7 +70,8 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "terminal": "13800000001",
         "valid_from": "2026-03-02T00:00:00+08:00",
         "shift_s": 28800,
-        "note": "终端把 UTC 当作北京时间",
+        "datum": "gcj02",
+        "note": "终端把 UTC 当作北京时间，坐标为 GCJ-02",
     },
     "calendar-days": {"workday": False, "name": "国庆节", "source": "国务院办公厅通知"},
 }

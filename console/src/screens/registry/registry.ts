@@ -76,5 +76,9 @@ export const noticesOf = async (terminal: string): Promise<Schemas['TerminalNoti
 export const acceptDevice = (terminal: string, device: string): Promise<unknown> =>
   ask(api.POST('/v1/terminals/{id}:accept-device', { params: { path: { id: terminal }, query: { device_id: device } } }))
 
+/** Enters what the notice of the terminal proposes. */
+export const acceptCorrection = (terminal: string, kind: 'clock_wrong' | 'datum_wrong'): Promise<unknown> =>
+  ask(api.POST('/v1/terminals/{id}:accept-correction', { params: { path: { id: terminal }, query: { kind } } }))
+
 export const alertsOf = async (vehicle: string): Promise<Schemas['AlertBody'][]> =>
   (await ask(api.GET('/v1/alerts', { params: { query: { vehicle, limit: 8 } } }))).items
