@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from office.integrity.tracks import positions_of, stretches
+from registry import proposals
 from registry.clock_corrections import ClockCorrection, take_back
+from registry.datum_check import check
 from registry.records import apply
 from registry.refusals import RefusedError
 from registry.terminals import Terminal
@@ -126,6 +128,43 @@ async def test_units_of_the_odometer(world: World) -> None:
     assert 11_000 <= odometer <= 12_000
     assert await world.alerts() == []
     assert await world.pool.fetchval("SELECT max(odometer_dkm) FROM positions") == 50_012
+
+
+async def test_a_car_that_stands_beside_its_yard_at_night_is_proposed_and_put_right(world: World) -> None:
+    """V1 sends GCJ-02; V2 of the same fence does not; nobody else has been seen."""
+    now = world.time(9 * H)
+    async with world.pool.acquire() as conn:
+        first = (world.day - 7 * 24 * HOUR) // (24 * HOUR)
+        await Archive().ensure_partitions(conn, range(first, first + 9))
+        for night in range(7):
+            there = stand(-night * 24 * H + 2 * H, -night * 24 * H + 2.5 * H, every=300)
+            async with conn.transaction():
+                await Archive().store(conn, as_gcj(world.batch(there)))
+        found = await check(conn, "13800000001", now)
+        assert found is not None
+        assert (found.verdict, found.nights, found.inside["gcj02"]) == ("fence_unproved", 7, 7)
+        assert await notices.page(conn) == []
+        for night in range(4):
+            there = stand(-night * 24 * H + 2 * H, -night * 24 * H + 2.5 * H, every=300)
+            async with conn.transaction():
+                await Archive().store(conn, world.batch(there, terminal=2))
+        found = await check(conn, "13800000001", now)
+        assert found is not None
+        assert found.verdict == "gcj02"
+        (notice,) = await notices.page(conn)
+        assert (notice["kind"], notice["detail"]["proposed"]["datum"]) == ("datum_wrong", "gcj02")
+        second = await check(conn, "13800000002", now)
+        assert second is not None
+        assert second.verdict == "few_nights"
+        async with conn.transaction():
+            made = await proposals.accept(conn, "13800000001", "datum_wrong")
+        assert made is not None
+        assert made.datum == "gcj02"
+        assert await notices.page(conn) == []
+        found = await check(conn, "13800000001", now)
+        assert found is not None
+        assert found.verdict == "right"
+        assert await check(conn, "13800000009", now) is None
 
 
 # --- the table of dialects

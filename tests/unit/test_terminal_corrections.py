@@ -9,8 +9,11 @@ from random import Random
 
 import numpy as np
 import pytest
+from shapely.geometry import box
 
 from registry.clock_corrections import ClockCorrection
+from registry.datum_check import find
+from runtime.arrays import Ints
 from runtime.errors import ConfigurationError
 from telemetry.archive.clock_lags import proposed_shift_s
 from telemetry.archive.clocks import EVER, Piece, Stated, derive, pieces_of
@@ -277,3 +280,42 @@ def test_cards() -> None:
     assert same_card("8986001234567890123", "8986001234567890123F")
     assert not same_card("89860012345678901234", "89860012345678901299")
     assert not same_card("89860012345678901234", "")
+
+
+# --- whether a terminal sends GCJ-02, by where its car stands at night
+
+AREA = box(120.899, 31.999, 120.901, 32.001)
+
+
+def places(datum: Datum, count: int, *, east_m: float = 0, seed: int = 1) -> tuple[Ints, Ints]:
+    """Where a car of the yard stands, some metres from night to night, as a terminal of ``datum`` says."""
+    rng = np.random.default_rng(seed)
+    lat = 32.0 + rng.uniform(-0.0003, 0.0003, count)
+    lon = 120.9 + rng.uniform(-0.0003, 0.0003, count) + east_m / 94_400
+    lat, lon = from_wgs84(datum, lat, lon)
+    return np.rint(lat * 1e6).astype(np.int64), np.rint(lon * 1e6).astype(np.int64)
+
+
+@pytest.mark.parametrize(
+    ("sent", "nights", "east_m", "others", "verdict"),
+    [
+        (Datum.WGS84, 20, 0, 0, "right"),
+        (Datum.GCJ02, 20, 0, 9, "gcj02"),
+        (Datum.BD09, 20, 0, 9, "bd09"),
+        (Datum.GCJ02, 20, 0, 2, "fence_unproved"),  # the fence may be the one that is wrong
+        (Datum.GCJ02, 4, 0, 9, "few_nights"),
+        (Datum.WGS84, 20, 450, 9, "unclear"),  # it stands in the street beside its yard
+        (Datum.WGS84, 20, 5_000, 9, "unclear"),  # or at somebody's home
+        (Datum.GCJ02, 20, 5_000, 9, "unclear"),
+    ],
+)
+def test_what_the_nights_of_a_car_say(
+    sent: Datum, nights: int, east_m: float, others: int, verdict: str
+) -> None:
+    assert find(AREA, *places(sent, nights, east_m=east_m), others).verdict == verdict
+
+
+def test_a_car_that_is_in_its_yard_now_and_then_proves_nothing() -> None:
+    gcj, right = places(Datum.GCJ02, 17), places(Datum.WGS84, 3)
+    lat, lon = (np.concatenate(pair) for pair in zip(gcj, right, strict=True))
+    assert find(AREA, lat, lon, 9).verdict == "unclear"

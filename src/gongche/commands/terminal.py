@@ -6,12 +6,14 @@ import argparse
 import json
 import re
 import sys
+from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
 from gongche.commands.database import Action, on_database, shown
 from registry import proposals
 from registry.clock_corrections import ClockCorrection, take_back
+from registry.datum_check import check
 from registry.proposals import PROPOSING
 from registry.records import apply
 from registry.refusals import RefusedError
@@ -71,6 +73,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     datum.add_argument("phone")
     datum.add_argument("datum", choices=("wgs84", "gcj02", "bd09"))
     _dated(datum)
+    compare = actions.add_parser(
+        "check-datum",
+        help="坐标是否为 GCJ-02：按夜间停放位置核对 / whether it sends GCJ-02, by where its car stands at night",
+    )
+    compare.add_argument("phone", nargs="*", help="默认全部 / of all, by default")
     undo = actions.add_parser("forget", help="撤销更正 / take a correction back")
     undo.add_argument("id")
     parser.epilog = """\
@@ -98,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
         "clock": _correct,
         "datum": _correct,
         "accept-correction": _accept_correction,
+        "check-datum": _check_datum,
         "forget": _forget,
     }
     action: Action = actions[args.action]
@@ -161,6 +169,42 @@ async def _accept_correction(args: argparse.Namespace, connection: Connection) -
         return 1
     said = f"{made.shift_s} s" if made.shift_s is not None else made.datum
     print(f"{made.id}  {said}，相关车辆将重新判定 / its vehicles are judged again")
+    return 0
+
+
+_VERDICTS = {
+    "right": "坐标正确 / its coordinates are right",
+    "gcj02": "坐标为 GCJ-02，已建议更正 / GCJ-02, a correction is proposed",
+    "bd09": "坐标为 BD-09，已建议更正 / BD-09, a correction is proposed",
+    "few_nights": "夜间停放的天数不足 / too few nights to say",
+    "no_fence": "没有围栏可核对 / no fence to compare with",
+    "unclear": "无法判断 / not clear",
+    "fence_unproved": "偏移与 GCJ-02/BD-09 一致，但没有其他车辆证实围栏本身的坐标系 / like GCJ-02 or BD-09, but no other car shows that the fence is right",
+}
+
+
+async def _check_datum(args: argparse.Namespace, connection: Connection) -> int:
+    phones = [stored_phone(each) for each in args.phone] or [
+        row["phone"]
+        for row in await connection.fetch(
+            "SELECT DISTINCT t.phone FROM terminals t JOIN terminal_bindings b ON b.terminal_no = t.no WHERE t.enabled"
+            " AND b.valid_from <= now() AND (b.valid_to IS NULL OR b.valid_to > now()) ORDER BY 1"
+        )
+    ]
+    proposed = 0
+    for phone in phones:
+        found = await check(connection, phone, datetime.now(UTC))
+        if found is None:
+            print(f"{phone}  没有装车的终端 / no terminal in a vehicle", file=sys.stderr)
+            continue
+        proposed += found.verdict in ("gcj02", "bd09")
+        if args.phone or found.verdict not in ("right", "few_nights", "no_fence"):
+            counts = "".join(f"  {name} {many}/{found.nights}" for name, many in found.inside.items())
+            print(f"{phone}  {_VERDICTS[found.verdict]}{counts}")
+    if proposed:
+        print(
+            "接受：gongche terminal accept-correction PHONE --kind datum_wrong / to enter it", file=sys.stderr
+        )
     return 0
 
 
