@@ -172,6 +172,19 @@ async def write(connection: Connection, records: Sequence[ClockCorrection]) -> l
     return results
 
 
+async def vehicles_corrected(
+    connection: Connection, numbers: Sequence[int], ids: Sequence[str]
+) -> dict[str, int]:
+    """Those of the vehicles with these numbers or ids in which a terminal sat that has a correction: id -> number."""
+    rows = await connection.fetch(
+        "SELECT v.id, v.no FROM vehicles v WHERE (v.no = ANY($1::integer[]) OR v.id = ANY($2::text[])) AND EXISTS (SELECT FROM"
+        " terminal_bindings b JOIN clock_corrections c ON c.terminal_no = b.terminal_no WHERE b.vehicle_no = v.no)",
+        numbers,
+        ids,
+    )
+    return dict(rows)
+
+
 async def take_back(connection: Connection, id: str) -> bool:
     """Delete a correction; whether there was one. Raises RefusedError for one that the table of dialects has made: it would be made
     again."""

@@ -17,6 +17,8 @@ WRITTEN_TOGETHER = {
         "registry/terminals.py",
         "telemetry/terminals",
     },  # the office's record; what a terminal says of itself
+    # what a person enters; what the table of dialects says of a make
+    "clock_corrections": {"registry/clock_corrections.py", "telemetry/terminals/dialect_corrections.py"},
 }
 #: What the office keeps.
 RECORDS = {

@@ -6,10 +6,11 @@ received_from_us, received_to_us, shift_s, datum, odometer_unit_m, fuel_unit_ml}
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from registry.clock_corrections import vehicles_corrected
 from registry.terminals import spans_of_vehicle
 from rules.alerts.model import Judgement
 from rules.evidence import canonical, parse
@@ -37,16 +38,12 @@ async def with_corrections(conn: Connection, judgements: Sequence[Judgement]) ->
         if one.evidence is not None and (one.vehicle_no is None or _LEGS in one.evidence)
         for vehicle, _ in tracks_of(parse(one.evidence), None)
     }
-    rows = await conn.fetch(
-        "SELECT v.id, v.no FROM vehicles v WHERE (v.no = ANY($1::integer[]) OR v.id = ANY($2::text[])) AND EXISTS (SELECT FROM"
-        " terminal_bindings b JOIN clock_corrections c ON c.terminal_no = b.terminal_no WHERE b.vehicle_no = v.no)",
-        sorted({one.vehicle_no for one in judged if one.vehicle_no is not None}),
-        sorted(ids),
+    corrected = await vehicles_corrected(
+        conn, sorted({one.vehicle_no for one in judged if one.vehicle_no is not None}), sorted(ids)
     )
-    corrected = {row["id"] for row in rows}
-    numbers = {row["no"] for row in rows}
     if not corrected:
         return judgements
+    numbers = set(corrected.values())
     return [
         one
         if one.evidence is None
@@ -56,7 +53,9 @@ async def with_corrections(conn: Connection, judgements: Sequence[Judgement]) ->
     ]
 
 
-async def _told(conn: Connection, judgement: Judgement, evidence: bytes, corrected: set[str]) -> Judgement:
+async def _told(
+    conn: Connection, judgement: Judgement, evidence: bytes, corrected: Container[str]
+) -> Judgement:
     body = parse(evidence)
     found: list[dict[str, Any]] = []
     for vehicle, track in tracks_of(body, None):
