@@ -286,10 +286,14 @@ async def test_only_the_device_that_the_office_named_may_authenticate(pool: asyn
         assert notice["detail"] == {"named": "860000000000001", "shown": other.imei, "all": [other.imei]}
 
         assert directory.verify(PHONE, code.encode(), named)
-        assert not directory.reports.answered(terminal, {"iccid": "89860012345678909999"})
+        await conn.execute("UPDATE terminals SET model = '', updated_at = clock_timestamp()")
         await directory.refresh()
-        assert await conn.fetchrow("SELECT reported_imei, reported_iccid, reported_software FROM terminals") == (
-            named.imei, "89860012345678909999", "v1",
+        terminal = directory.find(PHONE)
+        assert terminal is not None
+        assert not directory.reports.answered(terminal, {"iccid": "89860012345678909999", "model": "X1"})
+        await directory.refresh()
+        assert await conn.fetchrow("SELECT reported_imei, reported_iccid, reported_software, model FROM terminals") == (
+            named.imei, "89860012345678909999", "v1", "X1",
         )  # fmt: skip
         assert [one["kind"] for one in await notices.page(conn)] == ["other_card"]
         assert directory.reports.answered(terminal, {"iccid": "89860012345678901234"})

@@ -18,7 +18,7 @@ from telemetry.terminals import notices
 #: Other IMEIs of one notice that are remembered.
 MAX_SHOWN: Final = 5
 _SEPARATORS: Final = re.compile(r"[\s\-./:]+")
-_FIELDS: Final = ("reported_imei", "reported_iccid", "reported_software")
+_FIELDS: Final = ("reported_imei", "reported_iccid", "reported_software", "model")
 #: Longer texts of a terminal are cut.
 _LONGEST: Final = 40
 
@@ -87,7 +87,10 @@ class Reports:
     def answered(self, terminal: Any, attributes: Mapping[str, Any]) -> bool:
         """``terminal`` answered what it is (0x0107); whether its card is the one that the office named, or any may be."""
         iccid = plain_number(str(attributes.get("iccid") or ""))
-        self._say(terminal, {"reported_iccid": iccid})
+        said = {"reported_iccid": iccid}
+        if not terminal.model:  # it named none when it registered; a dialect may be that of a model
+            said["model"] = str(attributes.get("model") or "").strip()
+        self._say(terminal, said)
         right = not terminal.iccid or same_card(terminal.iccid, iccid)
         if terminal.iccid:
             self._cards[terminal.no] = (terminal.iccid, "" if right else iccid or "-")
@@ -114,8 +117,10 @@ class Reports:
                 )
                 await connection.execute(
                     "UPDATE terminals t SET reported_imei = COALESCE(u.imei, t.reported_imei), reported_iccid = COALESCE(u.iccid,"
-                    " t.reported_iccid), reported_software = COALESCE(u.software, t.reported_software), updated_at = clock_timestamp()"
-                    " FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[]) AS u (no, imei, iccid, software) WHERE t.no = u.no",
+                    " t.reported_iccid), reported_software = COALESCE(u.software, t.reported_software),"
+                    " model = CASE WHEN t.model = '' THEN COALESCE(u.model, '') ELSE t.model END, updated_at = clock_timestamp()"
+                    " FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[]) AS u (no, imei, iccid, software, model)"
+                    " WHERE t.no = u.no",
                     list(said),
                     *([one.get(name) for one in said.values()] for name in _FIELDS),
                 )

@@ -46,9 +46,13 @@ class DialectCorrections:
         return next((one for one in self._dialects if one.is_surely_of(*make)), None)
 
     async def begin(self, terminals: Iterable[Terminal]) -> None:
-        """Make the rows what the table says of all ``terminals`` there are: the table may be another than at the last start."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            await _forget_labels(connection, {one.label: one.deviation for one in self._dialects})
+        """Make the rows what the table says of all ``terminals`` there are: the table may be another than at the last start. Raises
+        UnavailableError."""
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                await _forget_labels(connection, {one.label: one.deviation for one in self._dialects})
+        except DATABASE_ERRORS as error:
+            raise _unavailable(error) from error
         await self.follow(terminals)
 
     async def follow(self, terminals: Iterable[Terminal]) -> None:
@@ -70,9 +74,7 @@ class DialectCorrections:
                 async with self._pool.acquire() as connection, connection.transaction():
                     await self._write(connection, part)
             except DATABASE_ERRORS as error:
-                raise UnavailableError(
-                    f"corrections by dialects are not written: {error or type(error).__name__}"
-                ) from error
+                raise _unavailable(error) from error
             self._waiting.difference_update(part)
             self._exchanged.difference_update(part)
 
@@ -139,6 +141,10 @@ async def _forget_labels(connection: Connection, table: dict[str, Deviation]) ->
         list(table),
         *columns,
     )
+
+
+def _unavailable(error: BaseException) -> UnavailableError:
+    return UnavailableError(f"corrections by dialects are not written: {error or type(error).__name__}")
 
 
 def _deviation(row: Any) -> Deviation:
