@@ -492,7 +492,8 @@ async def test_a_terminal_of_2011_that_only_authenticates_is_asked_in_its_editio
         async with gateway(pool, db_url, tmp_path / "log") as g:
             terminal = await Terminal.connect(g.port, phone(1))
             assert await terminal.authenticate(code) == 0
-            no = await it.ask(1, "set_parameters", parameters=[{"id": "0x0029", "value": 30}])
+            async with it.person("wang", Role.VEHICLE_OFFICE) as wang:
+                no = await it.ask(1, "set_parameters", wang, parameters=[{"id": "0x0029", "value": 30}])
             header, body = await ordered(terminal, 0x8103)
             assert body == bytes.fromhex(
                 "01 01 00000029 04 0000001e"
