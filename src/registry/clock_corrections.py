@@ -172,6 +172,11 @@ async def write(connection: Connection, records: Sequence[ClockCorrection]) -> l
     return results
 
 
+async def any_correction(connection: Connection) -> bool:
+    """Whether there is any correction at all."""
+    return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM clock_corrections)"))
+
+
 async def vehicles_corrected(
     connection: Connection, numbers: Sequence[int], ids: Sequence[str]
 ) -> dict[str, int]:

@@ -6,17 +6,18 @@ received_from_us, received_to_us, shift_s, datum, odometer_unit_m, fuel_unit_ml}
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from registry.clock_corrections import vehicles_corrected
+from registry.clock_corrections import any_correction, vehicles_corrected
 from registry.terminals import spans_of_vehicle
 from rules.alerts.model import Judgement
 from rules.evidence import canonical, parse
 from runtime.connection import Connection
 from runtime.units import US_PER_S, from_us
 from telemetry.archive.clocks import EVER, Piece, read_clocks
+from telemetry.quality import MAX_AHEAD_US
 
 #: The member of evidence.
 CORRECTIONS: Final = "corrections"
@@ -29,7 +30,7 @@ async def with_corrections(conn: Connection, judgements: Sequence[Judgement]) ->
     """``judgements``, those whose evidence has positions that were corrected with the corrections in it. One short query where there
     are none."""
     judged = [one for one in judgements if one.evidence is not None]
-    if not judged:
+    if not judged or not await any_correction(conn):
         return judgements
     # Of an order that several vehicles served each has its own track; of all others the vehicle is known without reading.
     ids = {
@@ -44,40 +45,45 @@ async def with_corrections(conn: Connection, judgements: Sequence[Judgement]) ->
     if not corrected:
         return judgements
     numbers = set(corrected.values())
+    clocks: dict[int, Sequence[Piece]] = {}
+
+    async def told(judgement: Judgement, evidence: bytes) -> Judgement:
+        body = parse(evidence)
+        found: list[dict[str, Any]] = []
+        for vehicle, track in tracks_of(body, None):
+            if vehicle in corrected and track["t_us"] and max(track["t_us"]) < _LATEST_US:
+                found += await _applied(conn, clocks, vehicle, track)
+        return replace(judgement, evidence=canonical(body | {CORRECTIONS: found})) if found else judgement
+
     return [
         one
         if one.evidence is None
         or (one.vehicle_no is not None and one.vehicle_no not in numbers and _LEGS not in one.evidence)
-        else await _told(conn, one, one.evidence, corrected)
+        else await told(one, one.evidence)
         for one in judgements
     ]
 
 
-async def _told(
-    conn: Connection, judgement: Judgement, evidence: bytes, corrected: Container[str]
-) -> Judgement:
-    body = parse(evidence)
-    found: list[dict[str, Any]] = []
-    for vehicle, track in tracks_of(body, None):
-        if vehicle in corrected and track["t_us"] and max(track["t_us"]) < _LATEST_US:
-            found += await _applied(conn, vehicle, track)
-    if not found:
-        return judgement
-    return replace(judgement, evidence=canonical(body | {CORRECTIONS: found}))
-
-
-async def _applied(conn: Connection, vehicle: str, track: dict[str, list[int]]) -> list[dict[str, Any]]:
-    """The pieces that positions of ``track`` were read by, of the terminals that sat in the vehicle then."""
+async def _applied(
+    conn: Connection, clocks: dict[int, Sequence[Piece]], vehicle: str, track: dict[str, list[int]]
+) -> list[dict[str, Any]]:
+    """The pieces that positions of ``track`` were read by, of the terminals that sat in the vehicle then. ``clocks``: what was read
+    of them, kept for the next."""
     since, until = min(track["t_us"]), max(track["t_us"])
     sat = await spans_of_vehicle(conn, vehicle, from_us(since), from_us(until + 1))
     phones = {no: phone for no, phone, _, _ in sat or ()}
+    if missing := sorted(phones.keys() - clocks.keys()):
+        known = await read_clocks(conn, missing)
+        clocks.update({no: known.get(no, ()) for no in missing})
     found: list[dict[str, Any]] = []
-    for no, pieces in sorted((await read_clocks(conn, sorted(phones))).items()):
-        found += [
-            {"vehicle": vehicle, "terminal": phones[no]} | _as_evidence(piece)
-            for piece in pieces
-            if piece.ids and await _read_by(conn, no, piece, since, until, track["fingerprint"])
-        ]
+    for no, phone in sorted(phones.items()):
+        for piece in clocks[no]:
+            if not piece.ids:
+                continue
+            # A valid fix is not received before its time: where one piece holds since then all were read by it.
+            all_of_it = len(phones) == 1 and piece.to_us == EVER[1] and piece.from_us <= since - MAX_AHEAD_US
+            if all_of_it or await _read_by(conn, no, piece, since, until, track["fingerprint"]):
+                found.append({"vehicle": vehicle, "terminal": phone} | _as_evidence(piece))
     return found
 
 
