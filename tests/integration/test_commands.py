@@ -481,7 +481,7 @@ async def test_a_terminal_of_2011_that_only_authenticates_is_asked_in_its_editio
     pool: asyncpg.Pool, db_url: str, tmp_path: Path
 ) -> None:
     """Headers of 2011 and 2013 are the same; its registration, on another gateway, told them apart. 0x8103 and 0x0201 differ."""
-    async with office(pool, db_url) as it:
+    async with office(pool, db_url, command_parameters=("0x0029",)) as it:
         async with gateway(pool, db_url, tmp_path / "other") as elsewhere:
             before = await Terminal.connect(elsewhere.port, phone(1))
             told = Registration(32, 600, "MAKER", "M1", "D000001", 1, "苏F12345", Version.V2011)
