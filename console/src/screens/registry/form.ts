@@ -104,7 +104,8 @@ export function bodyOf(
     const exact = given[field.name]
     // A moment keeps the parts of seconds that a field does not show.
     const found = row !== null && !touched && field.type === 'time' && exact ? { value: exact } : bodyValue(field, value, today)
-    if ('wrong' in found) wrong[field.name] = found.wrong
+    if (field.stays && touched && value === '' && row !== null) body[field.name] = ''
+    else if ('wrong' in found) wrong[field.name] = found.wrong
     else if (found.value !== undefined) body[field.name] = found.value
   }
   if ('lat' in body || 'lon' in body) delete body.geometry

@@ -43,6 +43,8 @@ export interface Field {
   required?: boolean
   hint?: Words
   options?: Readonly<Record<string, Words>>
+  /** What is left out stays as it is: emptied, it is sent as empty. */
+  stays?: boolean
   /** Shown and not entered. */
   shown?: boolean
   /** Entered and not shown on the page of a record. */
