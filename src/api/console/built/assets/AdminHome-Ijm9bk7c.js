@@ -1,1 +1,0 @@
-import{B as e,F as t,P as n,Pt as r,X as i,rt as a,s as o}from"./vue-DOajzda-.js";import{d as s,m as c,s as l}from"./index-BnMFbQxo.js";var u=e({__name:`AdminHome`,setup(e){let u=c(),d=o(),f=s.find(e=>u.can(...e.permissions));return i(()=>{f&&d.replace(`/admin/${f.name}`)}),(e,i)=>r(f)?t(``,!0):(a(),n(l,{key:0}))}});export{u as default};

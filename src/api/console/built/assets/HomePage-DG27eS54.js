@@ -1,1 +1,0 @@
-import{B as e,F as t,P as n,Pt as r,X as i,rt as a,s as o}from"./vue-DOajzda-.js";import{m as s,s as c,u as l}from"./index-BnMFbQxo.js";var u=e({__name:`HomePage`,setup(e){var u;let d=s(),f=o(),p=(u=l(d.can)[0])==null?void 0:u.screens[0];return i(()=>{p&&f.replace(p.path)}),(e,i)=>r(p)?t(``,!0):(a(),n(c,{key:0}))}});export{u as default};

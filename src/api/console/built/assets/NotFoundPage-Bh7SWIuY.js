@@ -1,1 +1,0 @@
-import{n as e}from"./rolldown-runtime-4tVxZq34.js";import{B as t,P as n,Pt as r,n as i,rt as a}from"./vue-DOajzda-.js";import{c as o}from"./index-BnMFbQxo.js";var s=t({__name:`NotFoundPage`,setup(e){let{t}=i();return(e,i)=>(a(),n(o,{title:r(t)(`notFound.title`),text:r(t)(`notFound.text`)},null,8,[`title`,`text`]))}}),c=e({default:()=>l}),l=s;export{c as n,l as t};
