@@ -36,10 +36,12 @@ _WHO = Who("user:faults", "faults", frozenset({"user:faults"}))
 
 @dataclass
 class Heard:
-    """What the terminals received: texts by their words, locks by terminal; each serial number of a connection once."""
+    """What the terminals received: texts by their words, locks by terminal; each serial number of a connection once. ``asked``: one
+    more command stands in the database."""
 
     texts: Counter[str] = field(default_factory=Counter)
     locks: Counter[int] = field(default_factory=Counter)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 async def live(made: Machine, plan: Plan, number: int, heard: Heard) -> None:
@@ -79,7 +81,7 @@ async def ask(made: Machine, number: int, kind: str, fields: dict[str, Any], key
         await asyncio.sleep(0.1)
 
 
-async def ask_all(made: Machine, seconds: float, chance: random.Random) -> None:
+async def ask_all(made: Machine, seconds: float, chance: random.Random, heard: Heard) -> None:
     """Everything that is asked, in any order, over ``seconds``."""
     wanted: list[tuple[int, str, dict[str, Any], str]] = []
     for number in range(TERMINALS):
@@ -90,6 +92,7 @@ async def ask_all(made: Machine, seconds: float, chance: random.Random) -> None:
     chance.shuffle(wanted)
     for one in wanted:
         await ask(made, *one)
+        heard.asked.set()
         await asyncio.sleep(seconds / len(wanted))  # time: they are spread over the kills
 
 
@@ -136,10 +139,15 @@ async def run(seconds: float, seed: int, total: Counter[str] | None = None) -> l
     settings = {"GONGCHE_COMMAND_CONTROL": "true", "GONGCHE_COMMAND_REPLY_S": "5"}
     async with machine(plan, settings=settings) as made:
         lives = [asyncio.create_task(live(made, plan, number, heard)) for number in range(TERMINALS)]
-        asks = asyncio.create_task(ask_all(made, seconds, chance))
+        asks = asyncio.create_task(ask_all(made, seconds, chance, heard))
         kills = 0
         while not asks.done():
             await asyncio.sleep(chance.uniform(0.5, 4))  # time: kills come at any time
+            # On a busy machine PostgreSQL takes longer to come back than this: it must come back between two kills.
+            heard.asked.clear()
+            came = asyncio.create_task(heard.asked.wait())
+            await asyncio.wait({came, asks}, return_when=asyncio.FIRST_COMPLETED)
+            came.cancel()
             await made.kill(chance.choice(_KILLS), chance.uniform(0, 0.5))
             kills += 1
         await asks

@@ -200,8 +200,7 @@ async def test_results_that_are_not_success(pool: asyncpg.Pool, tmp_path: Path) 
         assert await stranger.ask(0x0200, position()) == 1
         assert len(await it.stored()) == 0
         assert sorted(await it.wait_rejects(7)) == [
-            "bad_code", "body_too_short", "not_authenticated", "not_authenticated", "phone_mismatch", "unsupported",
-            "unsupported",
+            "bad_body", "bad_code", "body_too_short", "not_authenticated", "not_authenticated", "phone_mismatch", "unsupported",
         ]  # fmt: skip
 
 

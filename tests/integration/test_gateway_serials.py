@@ -66,7 +66,7 @@ async def test_the_order_is_that_of_sending(pool: asyncpg.Pool, tmp_path: Path) 
     async with running(pool, tmp_path / "log") as it:
         terminal = await Terminal.online(it.port, "13900000001")
         blocker = sqlite3.connect(tmp_path / "log", isolation_level=None)
-        blocker.execute("BEGIN IMCANTE")
+        blocker.execute("BEGIN IMMEDIATE")
         positions = [terminal.send(POSITION, position(k)) for k in range(5)]
         heartbeat = terminal.send(HEARTBEAT, b"")
         header, body = await terminal.receive()

@@ -52,7 +52,7 @@ include-method = ["PUT", "POST"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 409, 412, 413, 415, 422, 429, 503]
 
 [[operations]]
-include-path = ["/v1/alerts", "/v1/evaluations", "/v1/vehicles/{id}/track", "/v1/cases", "/v1/cases/proposals", "/v1/operations/series", "/v1/alerts/counts", "/v1/statistics/alerts"]
+include-path = ["/v1/alerts", "/v1/evaluations", "/v1/vehicles/{id}/track", "/v1/cases", "/v1/cases/proposals", "/v1/operations/series", "/v1/alerts/counts", "/v1/statistics/alerts", "/v1/terminal-reports", "/v1/driver-cards", "/v1/media"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 406, 422]
 
 [[operations]]

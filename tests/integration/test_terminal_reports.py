@@ -17,6 +17,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from runtime.settings import Settings
+from simulation.terminal.habits import Habits, arrives, card_of, departs, introduced
+from simulation.terminal.many import Fleet, registration
+from simulation.terminal.state import Timing
 from telemetry.gateway.limits import Limits
 from telemetry.jt808.scalar.framing import encode_frame
 from telemetry.jt808.scalar.header import Header, Version, build_messages
@@ -510,3 +513,26 @@ async def test_a_picture_that_was_asked_for(pool: asyncpg.Pool, db_url: str, tmp
             "attributes",
         ]
         assert "unasked" not in await gateway.rejects()
+
+
+@pytest.mark.parametrize("version", Version)
+async def test_a_simulated_terminal_says_all_of_it(world: Site, version: Version) -> None:
+    """Its card in and out, what it is, a picture in packages (in 2011 numbered by themselves): confirmed, and with the office."""
+    async with Fleet("127.0.0.1", world.gateway.port, timing=Timing(2.0, 2.0, 60.0, 0.02)) as fleet:
+        terminal = fleet.add(phone(1), registration("苏F00001", "1", version))
+        await fleet.all_online()
+        habits = Habits(messages=True, media=True)
+        introduced(terminal)
+        departs(terminal, card_of("张三", 7), "260302101112", habits, position(1))
+        arrives(terminal, "260302111112", habits)
+        assert await fleet.flush(20)
+        assert fleet.stats.said_lost == 0
+        file = terminal.device.files[1].data
+    await world.kept()
+    (picture_of,) = await world.listed("/v1/media")
+    assert picture_of["sha256"] == hashlib.sha256(file).hexdigest()
+    assert (picture_of["place"] is None) == (version is Version.V2011)
+    cards = [card["action"] for card in reversed(await world.listed("/v1/driver-cards"))]
+    assert cards == (["told"] if version is Version.V2011 else ["in", "out"])
+    assert len(await world.listed("/v1/terminal-reports", kind="attributes")) == (version > Version.V2011)
+    assert len(await world.listed("/v1/terminal-reports", kind="passthrough")) == 1
