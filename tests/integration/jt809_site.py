@@ -169,7 +169,10 @@ def drive(chance: random.Random, terminals: list[int], second: int, n: int) -> P
 
 
 class Line:
-    """Between the two. ``swallows``: what is sent is taken and goes nowhere, as from a line that breaks soon."""
+    """Between the two. ``swallows``: what is sent, but for the first LETS bytes of a connection (the login), is taken and goes nowhere, as
+    by a line that breaks soon."""
+
+    LETS = 2_048
 
     def __init__(self, target: Callable[[], int]) -> None:
         self.port, self._target = free_port(), target
@@ -210,11 +213,13 @@ class Line:
             there[1].close()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, up: bool) -> None:
+        passed = 0
         with suppress(OSError):
             while data := await reader.read(1_024):
-                if up and self.swallows:
+                if up and self.swallows and passed >= self.LETS:
                     self.swallowed += len(data)
                     continue
+                passed += len(data)
                 writer.write(data)
                 await writer.drain()
         writer.close()
