@@ -112,11 +112,12 @@ class Upward:
         try:
             rest = await self._login(wire)
             async with self.pool.acquire(timeout=5) as connection:
-                await states.note_login(connection, self.link.name, 0)
                 place = await states.read_place(connection, self.link.name)
             if await self.feed.open(place):
                 await self._confirm(self.feed.place, ())
             await self._refresh()  # what is known of the clocks, as far back as the place
+            async with self.pool.acquire(timeout=5) as connection:
+                await states.note_login(connection, self.link.name, 0)
             _logger.info("link %s: logged in", self.link.name)
             self.said = ""
             self._registered, self._pending, self._main = {}, None, wire
