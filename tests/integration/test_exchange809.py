@@ -287,6 +287,11 @@ async def test_orders_registrations_and_refusals(two: tuple[Platform, Platform])
     facts = await lower.pool.fetchval("SELECT body ->> 'facts' FROM case_events")
     assert plate_of(2) in facts
     assert "王五" in facts
+
+    async def both_asked() -> bool:
+        return not await upper.pool.fetchval("SELECT count(*) FROM platform_supervisions WHERE told IS NULL")
+
+    await until(both_asked, "the lower platform has read them")
     # The same order again makes no second draft, and is answered again.
     await upper.pool.execute(
         "UPDATE platform_supervisions SET told = NULL, result = NULL WHERE supervision_id = 1"
