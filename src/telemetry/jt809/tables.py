@@ -3,7 +3,8 @@
 Some messages travel in a *carrier* (0x1200, 0x9200, 0x1400, 0x9400), whose body begins with the vehicle (plate, colour), the id of
 the message and the length of what follows. The tables are made of the elements of ``telemetry.jt808.tables.grammar``.
 
-The layouts are those that at least two independent public programs agree on (docs/decisions/0037-jt809.md). 0x9401 and 0x1401 are known
+The layouts are those that at least two independent public programs agree on (docs/decisions/0037-jt809.md), but for 0x1201 and 0x9201
+of 2019, which were read in one only. 0x9401 and 0x1401 are known
 to us from 2011 only: 2019 leaves the vehicle out of their carrier.
 """
 
