@@ -46,6 +46,9 @@ class Problem(BaseModel):
         None, description="of a draft, or a disposition, that has moved on: its revision now"
     )
     etag: str | None = Field(None, description="of a record that has moved on: its ETag now")
+    conflict: str | None = Field(
+        None, description="of a vehicle or driver that is taken: the number of the dispatch"
+    )
     digest: str | None = Field(None, description="of a sheet that has moved on: its digest now")
 
 

@@ -56,6 +56,9 @@ from api.statistics.recent import Recent
 from api.subscriptions.endpoints import router as subscriptions
 from api.subscriptions.webhooks import router as webhooks
 from api.tracks.endpoints import router as tracks
+from api.trips.dispatches import router as dispatches
+from api.trips.requests import router as trip_requests
+from api.trips.rules import router as approval_tables
 from office.basemap.tile_file import path_of
 from office.identity.login import Desk
 from office.identity.oidc import Provider
@@ -104,6 +107,9 @@ _ROUTERS: Final = (
     audit,
     exchange,
     operations,
+    trip_requests,
+    dispatches,
+    approval_tables,
     own_channels,
     unit_channels,
     message_failures,

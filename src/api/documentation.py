@@ -28,6 +28,7 @@ from api.problems import OF_PEOPLE, add_bodies, describe_problems
 from api.registry.seals import SealBody
 from api.registry.secrecy import SecrecyReason
 from api.subscriptions.schemas import CommitBody, RotateBody, SeekBody, SubscriptionBody, WebhookBody
+from api.trips.bodies import BODIES as TRIPS
 from office.identity.tokens import SCOPES
 from registry.parameter_values import Threshold
 from registry.records import KINDS
@@ -81,6 +82,7 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
         SecrecyReason,
         SealBody,
         *SUPERVISION,
+        *TRIPS,
         *ASSESSMENT,
         *BACKTESTS,
         *COMMANDS,

@@ -33,6 +33,8 @@ _CONTRADICTED: Final = ("/commit", "/dispositions", "/exchange/notices", "/alert
 _COUNTED: Final = ("/stream",)
 #: What people work on together: it may have moved on, or name what is not there.
 _SUPERVISION: Final = ("/v1/cases", "/v1/complaints", "/v1/tasks", "/v1/messages", "/v1/unit-channels")
+#: Requests and dispatches: the same.
+_TRIPS: Final = ("/v1/trip-requests", "/v1/dispatches", "/v1/approval-tables")
 #: Assessments of units: the same.
 _ASSESSMENT: Final = ("/v1/assessment",)
 _OPEN: Final = ("/healthz", "/readyz")
@@ -123,7 +125,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
         found.add(429)
     if path.endswith(_COUNTED):
         found |= {400, 429}
-    if method == "post" and path.startswith(_SUPERVISION + _ASSESSMENT):
+    if method == "post" and path.startswith(_SUPERVISION + _ASSESSMENT + _TRIPS):
         found |= {404, 409}
     if method == "delete":
         found.add(404)

@@ -74,8 +74,10 @@ TERMINAL = "terminal"
 SUPERVISION = "supervision"
 #: Reminders to drivers (docs/reminders.md): which conditions a unit has switched on, and how often a vehicle is told.
 REMINDER = "reminder"
+#: Requests and dispatches (docs/requests.md). How long an order covers that is not returned is ``order.overdue_cover_h``.
+TRIPS = "trips"
 #: Groups of parameters that are no rule.
-SHARED = (TRACK, ORDER, TERMINAL, SUPERVISION, REMINDER)
+SHARED = (TRACK, ORDER, TERMINAL, SUPERVISION, REMINDER, TRIPS)
 
 RULES: Mapping[str, tuple[Parameter, ...]] = {
     TRACK: (
@@ -118,6 +120,18 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("per_day", "1", 4, _READING, 1, 100),
         # What is older is the past: nobody is told of it.
         Parameter("recent_s", "s", 120, _READING, 10, 900),
+    ),
+    TRIPS: (
+        Parameter("expire_min", "min", 30, _READING, 0, 1440),
+        Parameter("no_car_min", "min", 30, "佛山平台设置", 0, 1440),
+        # 0 = nobody has to accept.
+        Parameter("accept_min", "min", 10, _READING, 0, 1440),
+        Parameter("no_show_min", "min", 60, _READING, 5, 1440),
+        Parameter("stand_min", "min", 10, _READING, 1, 240),
+        Parameter("list_after_h", "h", 24, _READING, 1, 720),
+        Parameter("backfill_wd", "WD", 1, "事后补办; 期限 gongche", 1, 30),
+        Parameter("confirm_wd", "WD", 5, _READING, 1, 60),
+        Parameter("near_m", "m", 8000, "某单位: 保障半径 8 公里", 0, 100_000),
     ),
     "location": (
         Parameter("min_displacement_m", "m", 200, _READING, 0, 100_000),

@@ -55,3 +55,15 @@ async def sealed_since(connection: Connection, at: datetime) -> dict[int, dateti
             at,
         )
     )
+
+
+async def sealed_within(connection: Connection, vehicle: str, since: datetime, until: datetime) -> bool:
+    """Whether a vehicle is sealed at some time in [since, until)."""
+    return bool(
+        await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM vehicle_seals WHERE vehicle = $1 AND sealed_from < $3 AND (sealed_to IS NULL OR sealed_to > $2))",
+            vehicle,
+            since,
+            until,
+        )
+    )

@@ -40,6 +40,8 @@ class Lock(IntEnum):
     VIOLATIONS = 4  # the same for exports of violations
     TERMINALS_OF = 5  # a vehicle, by its number: which terminal it has
     ASSESSMENT = 6  # scoring tables and closed sheets: none is published over one that is being closed
+    SENT_VEHICLES = 7  # a vehicle, by its number: its dispatches are made one after the other
+    SENT_DRIVERS = 8  # the same of a driver, by a hash of his id
 
 
 #: Of more keys than this no locks are taken: there is room for some thousands in the whole server.

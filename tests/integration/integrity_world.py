@@ -38,6 +38,20 @@ INSERT INTO complaints (id, organisation, ticket, category, received_at, claim, 
   VALUES ('c-1', 'o', 'T1', 'report', now(), '占用公车', 'form', 'user:1', now());
 INSERT INTO complaint_reads (complaint_id, person, reason, address, at)
   SELECT 'c-1', 'user:' || k, '回访', '10.0.0.1', now() FROM generate_series(1, 5) k;
+INSERT INTO trip_requests (id, organisation, pool, units, kind, state, version, category, purpose, passengers, applicant_name, persons,
+                           planned_departure, planned_return, created_at)
+  SELECT 'YC-' || k, 'o', 'o', ARRAY['o'], 'normal', 'draft', 3, 'other', 'meeting', 1, '张三', ARRAY['user:1'], now(), now() + interval '1 hour', now()
+    FROM generate_series(1, 3) k;
+INSERT INTO trip_dispatches (id, organisation, pool, units, number, kind, state, version, vehicle, vehicle_no, plate, planned_departure, planned_return,
+                             holds, created_at)
+  SELECT 'PC-' || k, 'o', 'o', ARRAY['o'], 'P-' || k, 'normal', 'returned', 3, 'v', 1, '苏F', now(), now() + interval '1 hour', false, now()
+    FROM generate_series(1, 3) k;
+INSERT INTO trip_request_events (paper, version, step, at, actor, persons, actor_name, body)
+  SELECT 'YC-' || k, v, 'note', now(), 'user:' || k, ARRAY['user:' || k], '张三', jsonb_build_object('text', '说明 ' || v)
+    FROM generate_series(1, 3) k, generate_series(1, 3) v;
+INSERT INTO trip_dispatch_events (paper, version, step, at, actor, persons, actor_name, body)
+  SELECT 'PC-' || k, v, 'note', now(), 'user:' || k, ARRAY['user:' || k], '张三', jsonb_build_object('text', '说明 ' || v)
+    FROM generate_series(1, 3) k, generate_series(1, 3) v;
 INSERT INTO quarantine_ended SELECT 1000 + k, 1000 + k, now(), now() FROM generate_series(1, 4) k;
 INSERT INTO audit (who_kind, who_id, operation, action, subject_kind, subject_id, purpose, detail)
   SELECT 'user', k::text, 'GET /v1/alerts', 'read', 'alerts', 'a-' || k, '核查', jsonb_build_object('k', k) FROM generate_series(1, 40) k;

@@ -12,6 +12,7 @@ from typing import Any, Final
 import asyncpg
 import httpx
 
+from api.cases.desk import TOLD
 from office.supervision.contents import COMMANDS
 from office.supervision.states import TABLE, Step
 
@@ -221,8 +222,8 @@ def lines(case: Any, get: Any, file: Any) -> dict[tuple[str, str], Any]:
             _post("tasks/task-{unit}:done", lambda unit: {"note": "x"}), ("cases:draft", "cases:close", "registry:write"),
             own=frozenset({200, 409}),
         ),
-        ("GET", "/v1/messages"): case(get("/v1/messages"), read, foreign=alike),
-        ("POST", "/v1/messages:read"): case(_post("messages:read", lambda unit: {"up_to": 1}), read, foreign=alike),
+        ("GET", "/v1/messages"): case(get("/v1/messages"), TOLD, foreign=alike),
+        ("POST", "/v1/messages:read"): case(_post("messages:read", lambda unit: {"up_to": 1}), TOLD, foreign=alike),
     }  # fmt: skip
     for step in COMMANDS:
         rows = [row for row in TABLE if row.step is step]

@@ -33,6 +33,7 @@ from tests.identity_key import identity_key
 from tests.integration import scope_backtests, scope_commands, scope_exchange, scope_messages, scope_reports
 from tests.integration.scope_assessment import fill as fill_assessment
 from tests.integration.scope_supervision import fill
+from tests.integration.scope_trips import fill_trips
 from tests.unit.test_documents import text_of
 
 T0 = 1_772_411_400_000_000  # 2026-03-02T08:30:00+08:00
@@ -258,6 +259,7 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
         )  # fmt: skip
     await fill(pool, unit)
     await fill_assessment(pool, unit)
+    await fill_trips(pool, unit)
     await scope_exchange.fill(pool, unit)
     await scope_messages.fill(pool, unit)
     await scope_backtests.fill(pool, unit)

@@ -41,6 +41,7 @@ READ = {
     "/v1/cases": set(), "/v1/complaints": set(), "/v1/tasks": set(), "/v1/messages": set(), "/v1/secret-vehicles": {"secret:read"},
     "/v1/assessment": set(), "/v1/exchange": set(), "/v1/reports": set(), "/v1/unit-channels": {"registry:write"},
     "/v1/commands": {"commands:read"},
+    "/v1/trip-requests": set(), "/v1/dispatches": set(), "/v1/approval-tables": set(), "/v1/drivers/{id}/account": set(),
     "/v1/backtests": {"registry:write"}, "/v1/operations": {"ops:read"}, "/v1/basemap": {*MAPS},
     "/v1/statistics/alerts": {"alerts:read"}, "/v1/statistics/fleet": {"tracks:read"}, "/v1/statistics": {*NUMBERS_OF},
 }  # fmt: skip
@@ -50,6 +51,7 @@ WRITE = {
     "/v1/positions": {"positions:write"}, "/v1/": {"registry:write"}, "/v1/subscriptions": {"subscriptions:manage"},
     "/v1/alerts": {"dispositions:write"}, "/v1/alerts:": {"alerts:read"}, "/v1/disposition-codes": {"dispositions:write"},
     "/v1/complaints": {"complaints:write"}, "/v1/complaints:import": set(), "/v1/complaints/": set(), "/v1/cases": set(),
+    "/v1/trip-requests": set(), "/v1/dispatches": set(), "/v1/approval-tables": set(), "/v1/drivers/{id}/account": set(),
     "/v1/messages": set(), "/v1/vehicles/{id}:": set(), "/v1/assessment": set(), "/v1/exchange": set(),
     "/v1/vehicles/{id}/commands": {"commands:send"}, "/v1/commands": {"commands:send"}, "/v1/commands/{no}:approve": set(),
 }  # fmt: skip

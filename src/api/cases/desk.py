@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -15,11 +15,16 @@ from api.cases.common import ANY, ItemId, actor_of, database, write
 from api.cases.schemas import CaseMessagePage, DataTask, DataTaskPage, MessagesMarked
 from api.errors import known
 from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
+from office.identity.subject import PERMISSIONS
 from office.supervision import findings, messages
 from office.supervision.contents import LongText
 from runtime.units import from_us, to_us
 
 router = APIRouter(prefix="/v1")
+#: With any of these somebody takes part in trips.
+TRIPS: Final = tuple(name for name in PERMISSIONS if name.startswith("trips:"))
+#: Whoever may be told of something.
+TOLD: Final = ("cases:read", *TRIPS)
 
 
 class TaskDone(BaseModel):
@@ -75,7 +80,7 @@ async def finish_task(request: Request, id: ItemId) -> Response:
 
 @router.get(
     "/messages", tags=["messages"], summary="站内消息 / messages for you, newest first", response_model=CaseMessagePage,
-    dependencies=[require("cases:read")],
+    dependencies=[require(*TOLD)],
 )  # fmt: skip
 async def list_messages(
     request: Request,
@@ -85,7 +90,7 @@ async def list_messages(
 ) -> Response:
     """Number, state and link; never a name or a place."""
     place = read_cursor("messages", cursor, int)
-    async with database(request) as connection:
+    async with database(request, *ANY, *TRIPS) as connection:
         found = await messages.list_messages(
             connection,
             actor_of(request),
@@ -99,10 +104,12 @@ async def list_messages(
 
 @router.post(
     "/messages:read", tags=["messages"], summary="标为已读 / mark as read", response_model=MessagesMarked,
-    dependencies=[require("cases:read")], openapi_extra=body_of(MessagesRead),
+    dependencies=[require(*TOLD)], openapi_extra=body_of(MessagesRead),
 )  # fmt: skip
 async def mark_read(request: Request) -> Response:
     """Of the messages for you. Others still have theirs unread."""
     body, actor = await read_model(request, MessagesRead), actor_of(request)
-    marked = await write(request, lambda connection: messages.mark_read(connection, actor, body.up_to))
+    marked = await write(
+        request, lambda connection: messages.mark_read(connection, actor, body.up_to), *ANY, *TRIPS
+    )
     return json_response({"read": marked})

@@ -8,6 +8,8 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, Field
 
 from api.answers import Hash, page_of
+from office.requests.table import State as TripState
+from office.requests.table import Step as TripStepName
 from office.supervision.contents import Cause, Finding, Source
 from office.supervision.deadlines import Colour
 from office.supervision.states import State, Step
@@ -244,13 +246,13 @@ class DataTask(BaseModel):
 
 
 class CaseMessage(BaseModel):
-    """What happened to a case of yours."""
+    """What happened to a case of yours, or to a request or a dispatch: `link` says to which; `step` and `state` are those of such a one."""
 
     id: int
     text: str
     number: str | None
-    step: Step
-    state: State
+    step: Step | TripStepName
+    state: State | TripState
     link: str
     at: datetime
     read_at: datetime | None

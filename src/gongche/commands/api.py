@@ -99,6 +99,7 @@ def refuse_open_cookies(settings: Settings) -> None:
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """HTTP until ``stop``. ``settings.database_url`` is set."""
     from api.app import create_app
+    from office.dispatch import clock as trips
     from office.supervision import clock
     from rules.alerts.feed import CHANNEL
     from telemetry.commands import delivering
@@ -134,6 +135,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             asyncio.create_task(bell.run(), name="listens for the feed"),
             asyncio.create_task(live.run(), name="follows the log for the live map"),
             asyncio.create_task(repeat("clock of supervision", pool, clock.tick, clock.EVERY_S)),
+            asyncio.create_task(repeat("clock of trips", pool, trips.tick, trips.EVERY_S)),
             asyncio.create_task(
                 repeat("housekeeping of people", pool, housekeeping.keep_house, housekeeping.EVERY_S)
             ),

@@ -40,6 +40,13 @@ PERMISSIONS: Final[dict[str, str]] = {
     "commands:send": "下发文本和查询 / send texts to drivers, ask terminals; call back what waits",
     "commands:configure": "设置终端参数、下发围栏 / set parameters of terminals, send fences to them",
     "commands:control": "控制车辆（两人办理） / lock, cut, restart: one person asks, another agrees",
+    "trips:read": "查看用车 / read requests and dispatches",
+    "trips:apply": "申请用车 / ask for a vehicle, confirm the own trips",
+    "trips:enter": "代录申请 / enter requests for others of the unit",
+    "trips:approve": "审批用车 / decide on requests",
+    "trips:dispatch": "派车 / assign vehicles, change and cancel dispatches",
+    "trips:drive": "出车 / accept, depart, return: the own dispatches",
+    "trips:rules": "维护审批规则 / approval tables, accounts of drivers",
     "secret:read": "知悉涉密车辆 / see secret vehicles: plate, person, place, track",
     "secret:change": "标记和解除涉密 / mark a vehicle secret; two people lift the mark",
 }
@@ -103,6 +110,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "commands:send",
             "commands:configure",
             "commands:control",
+            "trips:read",
+            "trips:rules",
         }
     ),
     Role.OFFICE_HEAD: frozenset(
@@ -122,6 +131,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "commands:read",
             "commands:send",
             "commands:control",
+            "trips:read",
         }
     ),
     Role.UNIT_ADMINISTRATOR: frozenset(
@@ -138,6 +148,10 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "secret:change",
             "commands:read",
             "commands:send",
+            "trips:read",
+            "trips:apply",
+            "trips:enter",
+            "trips:rules",
         }
     ),
     Role.UNIT_HEAD: frozenset(
@@ -153,14 +167,26 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "secret:read",
             "secret:change",
             "commands:read",
+            "trips:read",
+            "trips:apply",
+            "trips:approve",
         }
     ),
-    Role.APPROVER: frozenset({"registry:read", "secret:read"}),
+    Role.APPROVER: frozenset({"registry:read", "secret:read", "trips:read", "trips:apply", "trips:approve"}),
     Role.DISPATCHER: frozenset(
-        {"registry:read", "tracks:read", "secret:read", "commands:read", "commands:send"}
+        {
+            "registry:read",
+            "tracks:read",
+            "secret:read",
+            "commands:read",
+            "commands:send",
+            "trips:read",
+            "trips:enter",
+            "trips:dispatch",
+        }
     ),
-    Role.DRIVER: frozenset(),
-    Role.APPLICANT: frozenset(),
+    Role.DRIVER: frozenset({"trips:drive"}),
+    Role.APPLICANT: frozenset({"trips:apply"}),
     Role.CONTRACTOR: frozenset({"registry:read"}),
     Role.INSPECTOR: frozenset(
         {
@@ -173,6 +199,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "assessments:read",
             "exchange:read",
             "commands:read",
+            "trips:read",
         }
     ),
     Role.FINANCE: frozenset({"registry:read"}),

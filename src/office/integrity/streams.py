@@ -141,6 +141,14 @@ STREAMS: Final = (
         ("step", "at", "actor", "persons", "actor_name", "address", "device", "internal", "body"), stamp="at",
     ),
     Stream(
+        "trip_requests", "用车申请经过", "trip_request_events", (("paper", "text"), ("version", "integer")),
+        ("step", "at", "actor", "persons", "actor_name", "address", "device", "body"), stamp="at",
+    ),
+    Stream(
+        "trip_dispatches", "派车单经过", "trip_dispatch_events", (("paper", "text"), ("version", "integer")),
+        ("step", "at", "actor", "persons", "actor_name", "address", "device", "body"), stamp="at",
+    ),
+    Stream(
         "attachments", "督办单附件", "case_attachments", (("id", "text"),),
         ("case_id", "name", "media_type", "size", "sha256", "received_sha256", "uploaded_by", "uploaded_at", "body"),
         stamp="uploaded_at", contents=frozenset({"body"}), hex=frozenset({"sha256", "received_sha256"}),

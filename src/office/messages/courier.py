@@ -23,6 +23,7 @@ from office.messages.carriers import Carrier, hidden
 from office.messages.outbox import Work
 from office.messages.outcomes import Outcome, Result
 from office.messages.texts import Item, Links, code_text
+from office.requests.messages import sentence as trip_sentence
 from runtime.bell import Bell
 from runtime.postgres import is_outage
 from runtime.turns import Turns, spread
@@ -144,9 +145,13 @@ class Courier:
                     after, told = message["id"], told + 1
                     if everybody is None:
                         everybody = await receivers.load(connection)
-                    found = everybody.of(
-                        message["organisation"], message["permission"], secret=message["secret"]
-                    )
+                    unit, permission = message["organisation"], message["permission"]
+                    if message["person"] is not None:
+                        found = everybody.of_person(message["person"])
+                    elif message["trip"] is not None:
+                        found = everybody.of_trips(unit, permission)
+                    else:
+                        found = everybody.of(unit, permission, secret=message["secret"])
                     if found:
                         await outbox.queue(connection, after, found, urgent=message["urgent"])
             except Exception as error:
@@ -224,11 +229,13 @@ class Courier:
             return await self._carrier.carry_code(work, address, secret, text, code)
         items = [
             Item(
-                row["case_id"],
+                row["case_id"] or row["trip"],
                 row["number"],
                 row["step"],
                 row["state"],
-                self._sentence(row["number"], row["step"], row["state"]),
+                self._sentence(row["number"], row["step"], row["state"])
+                if row["trip"] is None
+                else trip_sentence(row["trip"], row["number"], row["step"], row["state"]),
             )
             for row in facts
         ]

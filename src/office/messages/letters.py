@@ -10,7 +10,7 @@ from office.messages import outbox
 from runtime.connection import Connection, affected
 
 _COLUMNS: Final = (
-    "o.no AS id, c.id AS channel, c.kind, c.shown AS address, m.case_id AS case, m.number, o.state, o.attempts, o.last_error,"
+    "o.no AS id, c.id AS channel, c.kind, c.shown AS address, COALESCE(m.case_id, m.trip) AS case, m.number, o.state, o.attempts, o.last_error,"
     " o.created_at, o.ended_at"
 )
 
@@ -18,8 +18,8 @@ _HIDDEN: Final = (
     "case_hidden(m.case_id, (SELECT hidden_ids()), (SELECT hidden_plates()), (SELECT hidden_cards()))"
 )
 _MASKED: Final = _COLUMNS.replace(
-    "m.case_id AS case, m.number",
-    f"CASE WHEN {_HIDDEN} THEN masked_id('case', m.case_id) ELSE m.case_id END AS case,"
+    "COALESCE(m.case_id, m.trip) AS case, m.number",
+    f"CASE WHEN {_HIDDEN} THEN masked_id('case', m.case_id) ELSE COALESCE(m.case_id, m.trip) END AS case,"
     f" CASE WHEN {_HIDDEN} THEN NULL ELSE m.number END AS number",
 )
 

@@ -119,13 +119,13 @@ async def reset_lane(connection: Connection, no: int, *, forget: bool) -> None:
 
 async def next_told(connection: Connection, after: int) -> Any:
     """A message behind ``after`` whose receivers were not looked up, taken from the list, or None: id, organisation, permission,
-    urgent, secret: whether its case has to do with a secret vehicle. In the transaction that calls ``queue``."""
+    urgent, secret: whether its case has to do with a secret vehicle; trip and person of one about a trip. In the transaction that calls ``queue``."""
     return await connection.fetchrow(
         "WITH taken AS (DELETE FROM message_fanout WHERE message_id = (SELECT message_id FROM message_fanout"
         " WHERE message_id > $1 ORDER BY message_id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING message_id)"
-        " SELECT m.id, m.organisation, m.permission, c.level = 'urgent' AS urgent, case_hidden(c.id, (SELECT hidden_ids()),"
-        " (SELECT hidden_plates()), (SELECT hidden_cards())) AS secret FROM taken t"
-        " JOIN messages m ON m.id = t.message_id JOIN cases c ON c.id = m.case_id",
+        " SELECT m.id, m.organisation, m.permission, m.trip, m.person, m.urgent OR COALESCE(c.level = 'urgent', false) AS urgent,"
+        " m.trip IS NULL AND case_hidden(c.id, (SELECT hidden_ids()), (SELECT hidden_plates()), (SELECT hidden_cards())) AS secret"
+        " FROM taken t JOIN messages m ON m.id = t.message_id LEFT JOIN cases c ON c.id = m.case_id",
         after,
     )
 
@@ -216,9 +216,9 @@ async def claim(
 
 
 async def facts_of(connection: Connection, messages: Sequence[int]) -> list[Mapping[str, Any]]:
-    """Case, number, step and state of ``messages``, in their order."""
+    """Case or trip, number, step and state of ``messages``, in their order."""
     rows: list[Mapping[str, Any]] = await connection.fetch(
-        "SELECT id, case_id, number, step, state FROM messages WHERE id = ANY($1::bigint[]) ORDER BY id",
+        "SELECT id, case_id, trip, number, step, state FROM messages WHERE id = ANY($1::bigint[]) ORDER BY id",
         list(messages),
     )
     return rows

@@ -23,6 +23,7 @@ class Person:
 
     channels: tuple[int, ...]
     grants: tuple[Grant, ...]
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,22 @@ class Receivers:
     people: Sequence[Person]
     units: Sequence[UnitChannel]
     parents: Mapping[str, str | None]
+
+    def of_person(self, id: str) -> list[int]:
+        """The channels of one person, sorted: of a message that is for him alone."""
+        return sorted(channel for person in self.people if person.id == id for channel in person.channels)
+
+    def of_trips(self, organisation: str, permission: str) -> list[int]:
+        """The channels of people that a message about a trip goes to. No groups: it is somebody's turn, not everybody's."""
+        above = self._above(organisation)
+        return sorted(
+            {
+                channel
+                for person in self.people
+                if _may(person.grants, permission, above)
+                for channel in person.channels
+            }
+        )
 
     def of(self, organisation: str, permission: str, *, secret: bool = False) -> list[int]:
         """The channels that a message of ``organisation`` for ``permission`` goes to, sorted. ``secret``: its case has to do with a
@@ -81,7 +98,7 @@ def _may(grants: Iterable[Grant], permission: str, above: frozenset[str]) -> boo
 async def load(connection: Connection) -> Receivers:
     """As they are now: people who may come in, with the roles that hold now."""
     people: Sequence[Any] = await connection.fetch(
-        f"SELECT clock_timestamp() AS now, c.channels, {GRANTS_OF_U} FROM users u JOIN (SELECT person, array_agg(no) AS channels"  # noqa: S608 - constants
+        f"SELECT u.id, clock_timestamp() AS now, c.channels, {GRANTS_OF_U} FROM users u JOIN (SELECT person, array_agg(no) AS channels"  # noqa: S608 - constants
         " FROM message_channels WHERE person IS NOT NULL AND enabled AND confirmed_at IS NOT NULL GROUP BY person) c"
         " ON c.person = u.id WHERE u.disabled_at IS NULL"
     )
@@ -90,7 +107,7 @@ async def load(connection: Connection) -> Receivers:
         " AND confirmed_at IS NOT NULL"
     )
     return Receivers(
-        [Person(tuple(row["channels"]), grants_of(row, row["now"])) for row in people],
+        [Person(tuple(row["channels"]), grants_of(row, row["now"]), row["id"]) for row in people],
         [UnitChannel(*row) for row in units],
         await parents_of(connection),
     )

@@ -16,7 +16,7 @@ MOST_LINES: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A step of a case. ``sentence``: number, step and state in words (office.supervision.messages.sentence)."""
+    """A step of a case, or of a request or dispatch (``case`` is its path then, trip-requests/<id>). ``sentence``: number, step and state in words (office.supervision.messages.sentence)."""
 
     case: str
     number: str | None
@@ -41,7 +41,9 @@ class Links:
     home: str | None
 
     def of(self, case: str) -> str | None:
-        """The link to a case."""
+        """The link to a case; of a trip to where people sign in."""
+        if "/" in case:
+            return self.home
         return None if self.case is None else self.case.replace("{id}", case)
 
 
@@ -65,7 +67,8 @@ def text_of(items: Sequence[Item], skipped: int, links: Links, most_bytes: int) 
         return Text(printable(item.sentence), _fitting(lines, most_bytes))
     # Of a case the newest step only.
     newest = list({item.case: item for item in items}.values())
-    subject = f"您有 {len(newest) + skipped} 件督办待处理"
+    what = "件待办" if any("/" in item.case for item in newest) else "件督办待处理"
+    subject = f"您有 {len(newest) + skipped} {what}"
     lines = [f"{subject}：", *(printable(item.sentence) for item in newest[:MOST_LINES])]
     if (rest := max(0, len(newest) - MOST_LINES) + skipped) > 0:
         lines.append(f"另有 {rest} 件未列出。")

@@ -1,4 +1,4 @@
-"""Who is told of a step: everybody with the permission in the responsible unit. A message has the number, the state and a link,
+"""Who is told of a step of a case, and what somebody is told (of trips, too: ``office.requests.messages``): everybody with the permission in the responsible unit. A message has the number, the state and a link,
 never a name or a place: it may be passed on by ways that others read."""
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from office.identity.scope import FEW_UNITS, in_order
+from office.requests import messages as trips
 from office.supervision.actors import Actor, reach_of
 from office.supervision.cases import now_of
 from office.supervision.states import STATE_NAMES, STEP_NAMES, Case, Event, State, Step
@@ -37,7 +38,7 @@ _TOLD: Final[Mapping[Step, tuple[str, ...]]] = {
 }
 #: Units that help hear when a case begins and when it is called off.
 _HELPERS_TOLD: Final = frozenset({Step.ISSUE, Step.CANCEL})
-PERMISSIONS: Final = tuple(sorted({each for told in _TOLD.values() for each in told}))
+PERMISSIONS: Final = (*sorted({each for told in _TOLD.values() for each in told}), *trips.PERMISSIONS)
 
 
 async def tell(connection: Connection, id: str, before: Case, after: Case, event: Event) -> None:
@@ -72,7 +73,7 @@ async def list_messages(
     many = any(isinstance(units, list) and len(units) > FEW_UNITS for units in arguments)
     async with in_order(connection, many):
         rows = await connection.fetch(
-            "SELECT m.id, m.number, m.step, m.state, m.case_id, m.at, r.at AS read_at FROM messages m"  # noqa: S608 - constants
+            "SELECT m.id, m.number, m.step, m.state, m.case_id, m.trip, m.at, r.at AS read_at FROM messages m"  # noqa: S608 - constants
             " LEFT JOIN message_reads r ON r.message_id = m.id AND r.person = $1"
             f" WHERE {mine} AND ($2::bigint IS NULL OR m.id < $2)"
             f"{' AND r.at IS NULL' if unread else ''} ORDER BY m.id DESC LIMIT $3",
@@ -84,6 +85,9 @@ async def list_messages(
 async def _mine(connection: Connection, actor: Actor, arguments: list[Any]) -> str | None:
     """SQL: which messages ``m`` are for the caller, with its values added to ``arguments``; None: none."""
     ways = []
+    if actor.human:
+        arguments.append(actor.subject.id)
+        ways.append(f"m.person = ${len(arguments)}")
     for permission in PERMISSIONS:
         if actor.subject.may(permission):
             units = await reach_of(connection, actor.subject, permission)
@@ -101,13 +105,16 @@ def sentence(number: str | None, step: str, state: str) -> str:
 
 
 def _shown(row: Any) -> dict[str, Any]:
+    trip = row["trip"]
     return {
         "id": row["id"],
-        "text": sentence(row["number"], row["step"], row["state"]),
+        "text": sentence(row["number"], row["step"], row["state"])
+        if trip is None
+        else trips.sentence(trip, row["number"], row["step"], row["state"]),
         "number": row["number"],
         "step": row["step"],
         "state": row["state"],
-        "link": f"/v1/cases/{row['case_id']}",
+        "link": f"/v1/{trip or 'cases/' + row['case_id']}",
         "at": row["at"],
         "read_at": row["read_at"],
     }

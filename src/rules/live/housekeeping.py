@@ -54,6 +54,7 @@ GROWING: Final = (
     "navigation_routes", "rejected_records", "quarantine", "vehicle_day_states", "judge_due", "changes", "change_commits",
     "live_due", "recomputations", "audit", "audit_default", "cases", "case_events", "case_attachments", "messages",
     "terminal_reports", "terminal_media",
+    "trip_requests", "trip_request_events", "trip_dispatches", "trip_dispatch_events",
 )  # fmt: skip
 
 

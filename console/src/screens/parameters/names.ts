@@ -20,6 +20,10 @@ export default {
       left_without_order: '提醒：无派车任务驶出围栏', order_overdue: '提醒：派车超时未返回', sealed_moved: '提醒：封存车辆移动', speed_kmh: '提醒：车速超过（0 为不提醒）', voice: '提醒同时语音播报',
       every_min: '同车同类提醒至少间隔', per_day: '同车同类提醒每日最多', recent_s: '只对多少秒内的定位提醒',
     },
+    trips: {
+      expire_min: '计划出发后多久未办即过期', no_car_min: '待派车满多久可登记无车', accept_min: '接单时限', no_show_min: '计划出车后多久未动即未用车', stand_min: '回场停满多久算归队',
+      list_after_h: '逾期未归多久列入督办清单', backfill_wd: '补办手续期限', confirm_wd: '默认确认期限', near_m: '保障半径',
+    },
     location: { min_displacement_m: '最小位移', episode_idle_min: '停多久算一次驶出结束' },
     destination: { radius_m: '目的地范围（半径）', gap_speed_kmh: gap.zh },
     mileage: { ratio_permille: '里程倍数', short_trip_m: '短途（导航里程）', odometer_differs_permille: '里程表差异提示', leave_out_local: '不计目的地周边行驶', local_radius_m: '目的地周边半径' },
@@ -52,6 +56,10 @@ export default {
     reminder: {
       left_without_order: 'Remind: outside the fence without an order', order_overdue: 'Remind: the order is overdue', sealed_moved: 'Remind: a sealed vehicle moves', speed_kmh: 'Remind: faster than (0: nobody)', voice: 'Reminders are read aloud, too',
       every_min: 'The same reminder of a vehicle no sooner than after', per_day: 'The same reminder of a vehicle a day, at most', recent_s: 'Only of positions that are no older than',
+    },
+    trips: {
+      expire_min: 'Expires so long after the planned departure', no_car_min: 'Waits so long before there is no vehicle', accept_min: 'To be accepted within', no_show_min: 'Not used when it stands so long after the departure',
+      stand_min: 'Back when it stands so long', list_after_h: 'Listed when overdue for so long', backfill_wd: 'Paper due after the return', confirm_wd: 'Confirmed by silence after', near_m: 'Radius of near trips',
     },
     location: { min_displacement_m: 'Least displacement', episode_idle_min: 'An episode ends after standing' },
     destination: { radius_m: 'Radius around a destination', gap_speed_kmh: gap.en },

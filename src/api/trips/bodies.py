@@ -1,0 +1,20 @@
+"""The bodies that these operations read by hand, for the OpenAPI description."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import BaseModel
+
+from api.trips.rules import ApprovalTableNew, DriverAccountSet
+from office.dispatch import contents as dispatches
+from office.requests import contents as requests
+
+BODIES: Final[tuple[type[BaseModel], ...]] = tuple(
+    dict.fromkeys(
+        (
+            requests.RequestContents, *requests.COMMANDS.values(), dispatches.DispatchNew, dispatches.DispatchEmergency,
+            *dispatches.COMMANDS.values(), ApprovalTableNew, DriverAccountSet,
+        )
+    )
+)  # fmt: skip

@@ -1,0 +1,198 @@
+"""/v1/trip-requests: requests for a vehicle (申请单): lists, one with its thread, drafts, and one path for each step."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from api.auth.access import require
+from api.bodies import body_of, read_model
+from api.cases.common import ItemId, actor_of
+from api.errors import Problem, known
+from api.http import (
+    DEFAULT_PAGE,
+    MAX_ID,
+    PLAIN,
+    Cursor,
+    Limit,
+    QueryTime,
+    json_response,
+    make_cursor,
+    read_cursor,
+    refuse_controls,
+)
+from api.trips.common import READS, database, write
+from api.trips.schemas import (
+    BackfillCounts,
+    Candidates,
+    TripCounts,
+    TripRequestPage,
+    TripRequestView,
+    TripStepTaken,
+)
+from office.dispatch import asking, listing, vehicles
+from office.dispatch.threads import RequestThread
+from office.requests.contents import COMMANDS, Command, RequestContents
+from office.requests.table import STATE_NAMES, STEP_NAMES, TABLE, Paper, State, Step
+from registry.spelling import normal_plate
+from runtime.units import from_us, to_us
+
+router = APIRouter(prefix="/v1", tags=["trips"])
+NO_REQUEST: Final = "没有这份申请 · no such request"
+#: Free vehicles that are told at most.
+_MOST_CANDIDATES: Final = 200
+Id = Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)]
+
+
+@router.get(
+    "/trip-requests", summary="用车申请列表 / requests, newest first", response_model=TripRequestPage,
+    dependencies=[require(*READS)],
+)  # fmt: skip
+async def list_requests(
+    request: Request,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_PAGE,
+    state: State | None = None,
+    organisation: Id = None,
+    kind: Literal["normal", "emergency", "backfill"] | None = None,
+    mine: Annotated[bool, Query(description="only one's own")] = False,
+    to_decide: Annotated[bool, Query(description="待我审批: only those that wait for the caller")] = False,
+    late: Annotated[bool, Query(description="逾期补单: whose paper was not there in time")] = False,
+    planned_from: Annotated[QueryTime | None, Query(description="planned departure at or after")] = None,
+    planned_to: Annotated[QueryTime | None, Query(description="planned departure before")] = None,
+) -> Response:
+    """What the caller may see: his own, and all of a unit with `trips:read`, `trips:enter`, `trips:approve` or `trips:dispatch` there. `organisation`: with the
+    units below it."""
+    refuse_controls(organisation)
+    place = read_cursor("trip-requests", cursor, int, str)
+    after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])
+    asked = listing.RequestFilter(
+        state, organisation, kind, mine, to_decide, late, planned_from, planned_to
+    )  # fmt: skip
+    async with database(request) as connection:
+        found = await listing.list_requests(connection, actor_of(request), asked, limit, after)
+    following = None
+    if len(found) == limit:
+        following = make_cursor("trip-requests", to_us(found[-1]["created_at"]), found[-1]["id"])
+    return json_response({"items": found, "next": following})
+
+
+@router.get(
+    "/trip-requests/counts", summary="待办计数 / what waits", response_model=TripCounts, dependencies=[require(*READS)]
+)  # fmt: skip
+async def counts(request: Request) -> Response:
+    """Each number is that of the list with the same filter, 1,000 at most."""
+    async with database(request) as connection:
+        return json_response(await listing.counts(connection, actor_of(request)))
+
+
+@router.get(
+    "/trip-requests/backfills", summary="补单率 / papers after the drive, by unit and approver", response_model=BackfillCounts,
+    dependencies=[require("trips:read")],
+)  # fmt: skip
+async def backfills(
+    request: Request,
+    since: Annotated[QueryTime, Query(alias="from")],
+    until: Annotated[QueryTime, Query(alias="to")],
+    organisation: Id = None,
+) -> Response:
+    """Of requests begun within [from, to): how many came after the drive, late, rejected, and how many alerts they withdrew."""
+    refuse_controls(organisation)
+    if until <= since:
+        raise Problem(422, "invalid-parameter", "to 须晚于 from · must be after from")
+    async with database(request) as connection:
+        found = await listing.backfills(connection, actor_of(request), organisation, since, until)
+    return json_response({"items": found})
+
+
+@router.post(
+    "/trip-requests", summary="填写申请 / a new request, a draft", status_code=201, response_model=TripRequestView,
+    dependencies=[require("trips:apply", "trips:enter")], openapi_extra=body_of(RequestContents),
+)  # fmt: skip
+async def create(request: Request) -> Response:
+    """A draft; `:submit` hands it in. For somebody else (`applicant`, `applicant_name`) with `trips:enter`."""
+    contents, actor = await read_model(request, RequestContents), actor_of(request)
+
+    async def work(connection: Any) -> dict[str, Any]:
+        id = await asking.create(connection, actor, contents)
+        return await listing.show_request(connection, actor, id)
+
+    return json_response(await write(request, work), 201)
+
+
+@router.get(
+    "/trip-requests/{id}",
+    summary="一份申请 / one request",
+    response_model=TripRequestView,
+    dependencies=[require(*READS)],
+)
+async def get_request(request: Request, id: ItemId) -> Response:
+    """With its chain, its dispatches, its thread, and what the caller may do now."""
+    async with database(request) as connection:
+        return json_response(await listing.show_request(connection, actor_of(request), known(NO_REQUEST, id)))
+
+
+@router.get(
+    "/trip-requests/{id}/candidates", summary="可派车辆 / vehicles that are free then", response_model=Candidates,
+    dependencies=[require("trips:dispatch")],
+)  # fmt: skip
+async def candidates(
+    request: Request,
+    id: ItemId,
+    plate: Annotated[str | None, Query(max_length=16, json_schema_extra=PLAIN)] = None,
+) -> Response:
+    """By plate, at most 200; `plate`: a part of it. Which of them is best is not said."""
+    refuse_controls(plate)
+    async with database(request) as connection:
+        thread = await asking.seen(connection, actor_of(request), known(NO_REQUEST, id))
+        since, until = thread.row["planned_departure"], thread.row["planned_return"]
+        part = normal_plate(plate) if plate else None
+        found = await vehicles.candidates(connection, since, until, _MOST_CANDIDATES, part or None)
+    return json_response({"items": found})
+
+
+def _add(what: Step, model: type[Command]) -> None:
+    rows = [row for row in TABLE if row.paper is Paper.REQUEST and row.step is what and row.permissions]
+    permissions = list(dict.fromkeys(each for row in rows for each in row.permissions))
+    states = "、".join(f"{STATE_NAMES[s]} {s}" for s in State if any(s in row.sources for row in rows))
+    effect = "；".join(row.effect for row in rows if row.effect)
+    router.add_api_route(
+        f"/trip-requests/{{id}}:{what}", _endpoint(what, model), methods=["POST"], response_model=TripStepTaken,
+        summary=f"{STEP_NAMES[what]} / {what}", dependencies=[require(*permissions)], openapi_extra=body_of(model),
+        description=f"From: {states}. Permission: {' or '.join(permissions)}. {effect} `version` is that which you saw: 409 with the present"
+        " `version` and `state` when the request has moved on.",
+    )  # fmt: skip
+
+
+def taken(id: str, paper: Any) -> dict[str, Any]:
+    """Where a paper is now."""
+    return {
+        "id": id,
+        "version": paper.version,
+        "state": paper.state,
+        "state_name": STATE_NAMES[paper.state],
+        "number": paper.number,
+    }
+
+
+def _endpoint(what: Step, model: type[Command]) -> Callable[..., Awaitable[Response]]:
+    async def take(request: Request, id: ItemId) -> Response:
+        command, actor, request_id = (
+            await read_model(request, model),
+            actor_of(request),
+            known(NO_REQUEST, id),
+        )
+        thread: RequestThread = await write(
+            request, lambda connection: asking.step(connection, actor, request_id, what, command)
+        )
+        return json_response(taken(request_id, thread.paper))
+
+    return take
+
+
+for _what, _model in COMMANDS.items():
+    _add(_what, _model)

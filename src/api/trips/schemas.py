@@ -1,0 +1,270 @@
+"""What these operations answer, as models for the OpenAPI description."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel
+
+from api.answers import page_of
+from office.requests.table import State, Step
+
+Kind = Literal["normal", "emergency", "backfill"]
+
+
+class TripMay(BaseModel):
+    """A step that the caller has the right to; `refused`: why not now, null: go on."""
+
+    step: Step
+    name: str
+    refused: str | None
+
+
+class TripEntry(BaseModel):
+    """An event. `body` as it was sent, with what followed from it. `actor` did it, null: the program by itself; `persons`: whose act it
+    is, with who delegated the right."""
+
+    version: int
+    step: Step
+    name: str
+    at: datetime
+    by: str
+    actor: str | None
+    persons: list[str]
+    body: dict[str, Any]
+
+
+class TripRequestRow(BaseModel):
+    """A request as it is listed. `dispatch_states`: of its dispatches. `against`: of an expired one, who did not decide."""
+
+    id: str
+    organisation: str
+    pool: str
+    number: str | None
+    kind: Kind
+    state: State
+    state_name: str
+    version: int
+    category: str
+    purpose: str
+    passengers: int
+    applicant_name: str
+    approver_name: str | None
+    planned_departure: datetime
+    planned_return: datetime
+    created_at: datetime
+    submitted_at: datetime | None
+    approved_at: datetime | None
+    paper_due: datetime | None
+    paper_late: bool
+    against: str | None
+    rating: int | None
+    dispatch_states: list[State]
+
+
+class ChainLevel(BaseModel):
+    """A level of the chain. No `users`: whoever may approve in the unit."""
+
+    position: str
+    name: str
+    users: list[str]
+    substitutes: list[str]
+    timeout_min: int
+    state: Literal["agreed", "deciding", "waiting", "ended"]
+
+
+class TripDispatchShort(BaseModel):
+    """A dispatch as its applicants see it. `hidden`: it is not the caller's to see, and nothing more is told. `distance_m`: by the odometer."""
+
+    id: str
+    hidden: bool
+    number: str | None = None
+    state: State | None = None
+    state_name: str | None = None
+    vehicle: str | None = None
+    plate: str | None = None
+    driver_name: str | None = None
+    driver_phone: str | None = None
+    planned_departure: datetime | None = None
+    planned_return: datetime | None = None
+    actual_departure: datetime | None = None
+    actual_return: datetime | None = None
+    distance_m: int | None = None
+
+
+class TripRequestView(BaseModel):
+    """A request with its thread."""
+
+    id: str
+    organisation: str
+    pool: str
+    number: str | None
+    kind: Kind
+    state: State
+    state_name: str
+    version: int
+    contents: dict[str, Any]
+    chain: list[ChainLevel]
+    escalated: bool
+    approver: str | None
+    rating: int | None
+    against: str | None
+    paper_due: datetime | None
+    paper_late: bool
+    expires_at: datetime | None
+    escalates_at: datetime | None
+    confirmed_by_silence_at: datetime | None
+    may: list[TripMay]
+    dispatches: list[TripDispatchShort]
+    thread: list[TripEntry]
+
+
+class TripDispatchRow(BaseModel):
+    """A dispatch as it is listed. `proposed_departure`, `proposed_return`: as the track shows it; nobody has confirmed it yet. `listed`: overdue
+    for so long that it is proposed for supervision. `late_change`: a change after the fact waits for an approver."""
+
+    id: str
+    organisation: str
+    pool: str
+    number: str
+    kind: Kind
+    state: State
+    state_name: str
+    version: int
+    vehicle: str
+    plate: str
+    driver: str | None
+    driver_name: str | None
+    planned_departure: datetime
+    planned_return: datetime
+    extended_return: datetime | None
+    actual_departure: datetime | None
+    actual_return: datetime | None
+    odometer_out_m: int | None
+    odometer_in_m: int | None
+    proposed_departure: datetime | None
+    proposed_return: datetime | None
+    overdue_at: datetime | None
+    listed: bool
+    late_change: bool
+    created_at: datetime
+
+
+class TripDispatchView(TripDispatchShort):
+    """A dispatch with its thread. `order_due`: the version of its order is written within seconds, by the program."""
+
+    organisation: str
+    pool: str
+    kind: Kind
+    version: int
+    driver: str | None
+    trip: dict[str, Any]
+    extended_return: datetime | None
+    cancelled_at: datetime | None
+    odometer_out_m: int | None
+    odometer_in_m: int | None
+    proposed_departure: datetime | None
+    proposed_return: datetime | None
+    overdue_at: datetime | None
+    listed: bool
+    late_change: dict[str, Any] | None
+    order_due: bool
+    requests: list[TripRequestRow]
+    may: list[TripMay]
+    thread: list[TripEntry]
+
+
+class TripStepTaken(BaseModel):
+    """Where the paper is now."""
+
+    id: str
+    version: int
+    state: State
+    state_name: str
+    number: str | None
+
+
+class TripCounts(BaseModel):
+    """What waits; each at most 1,000. `to_decide`, `to_confirm`: for the caller himself."""
+
+    to_decide: int
+    to_confirm: int
+    waiting: int
+    no_vehicle: int
+    disputed: int
+    late_papers: int
+    overdue: int
+    listed: int
+    reassigning: int
+    proposed: int
+    late_changes: int
+
+
+class Candidate(BaseModel):
+    """A vehicle that is free then. `busy_until`, `next_departure`: of the dispatch before, and of the one after."""
+
+    id: str
+    plate: str
+    organisation: str
+    category: str
+    energy: str
+    busy_until: datetime | None
+    next_departure: datetime | None
+
+
+class Candidates(BaseModel):
+    """Free vehicles, by plate."""
+
+    items: list[Candidate]
+
+
+class BackfillCount(BaseModel):
+    """Of a unit and an approver (null: nobody has approved): all `requests`, and of them those that came after the drive."""
+
+    organisation: str
+    approver: str | None
+    requests: int
+    emergencies: int
+    backfills: int
+    late: int
+    rejected: int
+    withdrawn_alerts: int
+
+
+class BackfillCounts(BaseModel):
+    """补单率."""
+
+    items: list[BackfillCount]
+
+
+class ApprovalTableView(BaseModel):
+    """A version. `missing`: why it cannot be made valid."""
+
+    organisation: str
+    version: int
+    state: Literal["draft", "valid", "ended"]
+    table: dict[str, Any]
+    missing: str | None
+    made_by: str
+    made_at: datetime
+    active_from: datetime | None
+    active_to: datetime | None
+
+
+class ApprovalTables(BaseModel):
+    """Versions of a unit, newest first; and the version that holds for it, its own or that of a unit above it."""
+
+    items: list[ApprovalTableView]
+    valid: ApprovalTableView | None
+
+
+class DriverAccount(BaseModel):
+    """Which user a driver is."""
+
+    driver: str
+    user: str | None
+
+
+TripRequestPage: Final = page_of(TripRequestRow)
+TripDispatchPage: Final = page_of(TripDispatchRow)

@@ -1,0 +1,44 @@
+"""Who is told of a step of a request or a dispatch: people by name, or whoever has a permission in a unit. A message has the number, the
+step and the state, never a name or a place: it may be passed on by ways that others read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from office.requests.table import STATE_NAMES, STEP_NAMES, Paper, State, Step
+from runtime.connection import Connection
+
+#: How a message names its paper; what comes after is the id.
+PATHS: Final = {Paper.REQUEST: "trip-requests", Paper.DISPATCH: "dispatches"}
+#: Permissions of the messages to whoever has them.
+PERMISSIONS: Final = ("trips:approve", "trips:dispatch", "trips:enter")
+#: What cannot wait for the end of quiet hours.
+_URGENT: Final = frozenset({Step.ASSIGN, Step.EMERGENCY, Step.REASSIGN, Step.CANCEL, Step.UNANSWERED})
+
+
+async def tell(
+    connection: Connection, paper: Paper, id: str, *, number: str | None, step: Step, state: State, at: datetime,
+    to_persons: Iterable[tuple[str, str]] = (), to_units: Iterable[tuple[str, str]] = (),
+) -> None:  # fmt: skip
+    """Write the messages of a step, in its transaction. ``to_persons``: (user's key, unit in which he is told); ``to_units``: (unit,
+    permission)."""
+    rows: list[tuple[str, str, str | None]] = [
+        (unit, "", key.removeprefix("user:")) for key, unit in to_persons if key.startswith("user:")
+    ]
+    rows += [(unit, permission, None) for unit, permission in to_units]
+    await connection.executemany(
+        "INSERT INTO messages (organisation, permission, person, trip, number, step, state, at, urgent)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        [
+            (unit, permission, person, f"{PATHS[paper]}/{id}", number, step, state, at, step in _URGENT)
+            for unit, permission, person in dict.fromkeys(rows)
+        ],
+    )
+
+
+def sentence(trip: str, number: str | None, step: str, state: str) -> str:
+    """A step in words: all that leaves the program about a trip."""
+    name = "申请单" if trip.startswith(PATHS[Paper.REQUEST]) else "派车单"
+    return f"{name} {number or '（未编号）'}：{STEP_NAMES[Step(step)]}，现为{STATE_NAMES[State(state)]}"
