@@ -17,6 +17,17 @@ CREATE FUNCTION alert_hidden(wanted text, ids text[], plates text[], cards text[
         AND (a.vehicle = ANY (ids) OR a.plate = ANY (plates) OR a.card = ANY (cards)))
 $$;
 
+CREATE FUNCTION approval_table_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR (OLD.organisation, OLD.version, OLD.body, OLD.made_by, OLD.made_at) IS DISTINCT FROM
+       (NEW.organisation, NEW.version, NEW.body, NEW.made_by, NEW.made_at) OR OLD.active_to IS NOT NULL THEN
+        RAISE EXCEPTION 'versions of approval tables are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION assessed_changes(units text[], since timestamp with time zone[]) RETURNS text[]
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -452,6 +463,13 @@ BEGIN
          WHERE m.since < m.until;
 END $$;
 
+CREATE FUNCTION driver_of_user(wanted text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT a.driver FROM driver_accounts a WHERE a.user_id = wanted
+$$;
+
 CREATE FUNCTION end_alert_reads() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -682,6 +700,20 @@ CREATE FUNCTION known_secrets() RETURNS TABLE(id text, plate text, organisation 
     AS $$
     SELECT v.id, v.plate, v.organisation, masked_id('vehicle', v.id) FROM vehicles v
      WHERE v.secret AND v.no <> ALL (hidden_nos()) AND unit_in_reach(v.organisation)
+$$;
+
+CREATE FUNCTION known_users(wanted text[]) RETURNS TABLE(id text, name text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT u.id, u.name FROM users u WHERE u.id = ANY (wanted) AND u.disabled_at IS NULL
+$$;
+
+CREATE FUNCTION last_order_unit(wanted text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT o.organisation FROM dispatch_orders o WHERE o.id = wanted AND o.is_newest
 $$;
 
 CREATE FUNCTION make_audit_month(wanted date) RETURNS boolean
@@ -1241,6 +1273,16 @@ CREATE FUNCTION seal_note_receipts() RETURNS trigger
     SET search_path TO 'public', 'pg_temp'
     AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'receipts', json_build_array(n.alert_id, n.version, n.subject_kind, n.subject_id)::text FROM new_rows n; RETURN NULL; END$$;
 
+CREATE FUNCTION seal_note_trip_dispatches() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'trip_dispatches', json_build_array(n.paper, n.version)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_trip_requests() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'trip_requests', json_build_array(n.paper, n.version)::text FROM new_rows n; RETURN NULL; END$$;
+
 CREATE FUNCTION seal_proofs(wanted_stream text, wanted text[]) RETURNS TABLE(key text, number bigint, place bigint, header text, sha256s bytea, sm3s bytea, key_id text, signature bytea)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1398,11 +1440,38 @@ CREATE FUNCTION unit_in_reach(unit text) RETURNS boolean
     SELECT COALESCE(current_setting('role') IN ('gongche_everywhere', 'gongche_cleared') OR unit = ANY (reach_units()), false)
 $$;
 
+CREATE FUNCTION unit_is_known(wanted text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM organisations o WHERE o.id = wanted)
+$$;
+
+CREATE FUNCTION unit_is_reached(unit text) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT current_user <> 'gongche_app' OR unit = ANY (reach_units())
+$$;
+
 CREATE FUNCTION units_in_reach(units text[]) RETURNS text[]
     LANGUAGE sql STABLE
     AS $$
     SELECT CASE WHEN units IS NULL THEN reach_units()
                 ELSE (SELECT COALESCE(array_agg(u), '{}') FROM unnest(units) AS n (u) WHERE u IN (SELECT unnest(reach_units()))) END
+$$;
+
+CREATE FUNCTION user_of_driver(wanted text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT a.user_id FROM driver_accounts a WHERE a.driver = wanted
+$$;
+
+CREATE FUNCTION vehicle_is_known(wanted text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM vehicles v WHERE v.id = wanted)
 $$;
 
 CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
@@ -1551,6 +1620,18 @@ CREATE TABLE api_tokens (
 );
 
 COMMENT ON COLUMN api_tokens.organisation IS 'organisations.id: where the token holds, and below it; null = everywhere.';
+
+CREATE TABLE approval_tables (
+    organisation text NOT NULL,
+    version integer NOT NULL,
+    body jsonb NOT NULL,
+    made_by text NOT NULL,
+    made_by_name text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    active_from timestamp with time zone,
+    active_to timestamp with time zone,
+    CONSTRAINT approval_tables_version_check CHECK ((version > 0))
+);
 
 CREATE TABLE assessment_decisions (
     dispute_id text NOT NULL,
@@ -2116,6 +2197,13 @@ CREATE TABLE disposition_codes (
     CONSTRAINT disposition_codes_zh_check CHECK (((length(zh) >= 1) AND (length(zh) <= 100)))
 );
 
+CREATE TABLE driver_accounts (
+    driver text NOT NULL,
+    user_id text NOT NULL,
+    set_by text NOT NULL,
+    set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
 CREATE TABLE driver_card_events (
     report bigint NOT NULL,
     action text NOT NULL,
@@ -2651,12 +2739,20 @@ CREATE TABLE messages (
     id bigint NOT NULL,
     organisation text NOT NULL,
     permission text NOT NULL,
-    case_id text NOT NULL,
+    case_id text,
     number text,
     step text NOT NULL,
     state text NOT NULL,
-    at timestamp with time zone NOT NULL
+    at timestamp with time zone NOT NULL,
+    trip text,
+    person text,
+    urgent boolean DEFAULT false NOT NULL,
+    CONSTRAINT messages_about_one CHECK (((case_id IS NULL) <> (trip IS NULL)))
 );
+
+COMMENT ON COLUMN messages.trip IS 'Path of the request or dispatch: trip-requests/<id>, dispatches/<id>.';
+
+COMMENT ON COLUMN messages.person IS 'users.id: for him alone; permission is empty then.';
 
 ALTER TABLE messages ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME messages_id_seq
@@ -3527,6 +3623,125 @@ ALTER TABLE terminals ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE trip_dispatch_events (
+    paper text NOT NULL,
+    version integer NOT NULL,
+    step text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    persons text[] NOT NULL,
+    actor_name text NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    device text DEFAULT ''::text NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT trip_dispatch_events_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE trip_dispatches (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    pool text NOT NULL,
+    units text[] NOT NULL,
+    number text NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    version integer NOT NULL,
+    vehicle text NOT NULL,
+    vehicle_no integer NOT NULL,
+    plate text NOT NULL,
+    driver text,
+    driver_name text,
+    driver_phone text,
+    driver_user text,
+    planned_departure timestamp with time zone NOT NULL,
+    planned_return timestamp with time zone NOT NULL,
+    extended_return timestamp with time zone,
+    actual_departure timestamp with time zone,
+    actual_return timestamp with time zone,
+    odometer_out_m bigint,
+    odometer_in_m bigint,
+    proposed_departure timestamp with time zone,
+    proposed_return timestamp with time zone,
+    overdue_at timestamp with time zone,
+    listed boolean DEFAULT false NOT NULL,
+    late_change boolean DEFAULT false NOT NULL,
+    holds boolean NOT NULL,
+    order_due boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    look_at timestamp with time zone,
+    CONSTRAINT trip_dispatches_check CHECK ((planned_return > planned_departure)),
+    CONSTRAINT trip_dispatches_check1 CHECK ((actual_return > actual_departure)),
+    CONSTRAINT trip_dispatches_check2 CHECK ((odometer_in_m >= odometer_out_m)),
+    CONSTRAINT trip_dispatches_kind_check CHECK ((kind = ANY (ARRAY['normal'::text, 'emergency'::text, 'backfill'::text]))),
+    CONSTRAINT trip_dispatches_odometer_out_m_check CHECK ((odometer_out_m >= 0)),
+    CONSTRAINT trip_dispatches_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE trip_dispatches IS '派车单: what its thread (trip_dispatch_events) comes to; each version of it that rules are to know is one of dispatch_orders.';
+
+CREATE TABLE trip_links (
+    dispatch_id text NOT NULL,
+    request_id text NOT NULL
+);
+
+CREATE TABLE trip_numbers (
+    paper text NOT NULL,
+    organisation text NOT NULL,
+    year integer NOT NULL,
+    last integer NOT NULL,
+    CONSTRAINT trip_numbers_last_check CHECK ((last > 0)),
+    CONSTRAINT trip_numbers_paper_check CHECK ((paper = ANY (ARRAY['request'::text, 'dispatch'::text])))
+);
+
+CREATE TABLE trip_request_events (
+    paper text NOT NULL,
+    version integer NOT NULL,
+    step text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    persons text[] NOT NULL,
+    actor_name text NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    device text DEFAULT ''::text NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT trip_request_events_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE trip_requests (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    pool text NOT NULL,
+    units text[] NOT NULL,
+    number text,
+    kind text NOT NULL,
+    state text NOT NULL,
+    version integer NOT NULL,
+    category text NOT NULL,
+    purpose text NOT NULL,
+    passengers integer NOT NULL,
+    applicant_name text NOT NULL,
+    persons text[] NOT NULL,
+    deciders text[],
+    approver_name text,
+    planned_departure timestamp with time zone NOT NULL,
+    planned_return timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    submitted_at timestamp with time zone,
+    approved_at timestamp with time zone,
+    paper_due timestamp with time zone,
+    paper_late boolean DEFAULT false NOT NULL,
+    against text,
+    rating smallint,
+    look_at timestamp with time zone,
+    CONSTRAINT trip_requests_check CHECK ((planned_return > planned_departure)),
+    CONSTRAINT trip_requests_kind_check CHECK ((kind = ANY (ARRAY['normal'::text, 'emergency'::text, 'backfill'::text]))),
+    CONSTRAINT trip_requests_passengers_check CHECK ((passengers > 0)),
+    CONSTRAINT trip_requests_rating_check CHECK (((rating >= 1) AND (rating <= 5))),
+    CONSTRAINT trip_requests_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE trip_requests IS '用车申请单: what its thread (trip_request_events) comes to.';
+
 CREATE TABLE users (
     id text NOT NULL,
     name text NOT NULL,
@@ -3837,6 +4052,9 @@ ALTER TABLE ONLY api_tokens
 ALTER TABLE ONLY api_tokens
     ADD CONSTRAINT api_tokens_sha256_key UNIQUE (sha256);
 
+ALTER TABLE ONLY approval_tables
+    ADD CONSTRAINT approval_tables_pkey PRIMARY KEY (organisation, version);
+
 ALTER TABLE ONLY assessment_decisions
     ADD CONSTRAINT assessment_decisions_pkey PRIMARY KEY (dispute_id);
 
@@ -3944,6 +4162,12 @@ ALTER TABLE ONLY dispatch_orders
 
 ALTER TABLE ONLY disposition_codes
     ADD CONSTRAINT disposition_codes_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY driver_accounts
+    ADD CONSTRAINT driver_accounts_pkey PRIMARY KEY (driver);
+
+ALTER TABLE ONLY driver_accounts
+    ADD CONSTRAINT driver_accounts_user_id_key UNIQUE (user_id);
 
 ALTER TABLE ONLY driver_card_events
     ADD CONSTRAINT driver_card_events_pkey PRIMARY KEY (report);
@@ -4094,6 +4318,12 @@ ALTER TABLE ONLY oidc_links
 
 ALTER TABLE ONLY oidc_logins
     ADD CONSTRAINT oidc_logins_pkey PRIMARY KEY (state_sha256);
+
+ALTER TABLE ONLY trip_dispatches
+    ADD CONSTRAINT one_trip_of_driver EXCLUDE USING gist (int8range(hashtextextended(driver, (0)::bigint), hashtextextended(driver, (0)::bigint), '[]'::text) WITH &&, text_range(driver, driver, '[]'::text) WITH &&, tstzrange(planned_departure, GREATEST(planned_return, extended_return)) WITH &&) WHERE ((holds AND (driver IS NOT NULL)));
+
+ALTER TABLE ONLY trip_dispatches
+    ADD CONSTRAINT one_trip_of_vehicle EXCLUDE USING gist (int8range((vehicle_no)::bigint, (vehicle_no)::bigint, '[]'::text) WITH &&, tstzrange(planned_departure, GREATEST(planned_return, extended_return)) WITH &&) WHERE (holds);
 
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT one_vehicle_of_plate EXCLUDE USING gist (int8range(hashtextextended(plate, (0)::bigint), hashtextextended(plate, (0)::bigint), '[]'::text) WITH &&, text_range(plate, plate, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&) DEFERRABLE INITIALLY DEFERRED;
@@ -4257,6 +4487,30 @@ ALTER TABLE ONLY terminals
 ALTER TABLE ONLY terminals
     ADD CONSTRAINT terminals_pkey PRIMARY KEY (no);
 
+ALTER TABLE ONLY trip_dispatch_events
+    ADD CONSTRAINT trip_dispatch_events_pkey PRIMARY KEY (paper, version);
+
+ALTER TABLE ONLY trip_dispatches
+    ADD CONSTRAINT trip_dispatches_number_key UNIQUE (number);
+
+ALTER TABLE ONLY trip_dispatches
+    ADD CONSTRAINT trip_dispatches_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY trip_links
+    ADD CONSTRAINT trip_links_pkey PRIMARY KEY (dispatch_id, request_id);
+
+ALTER TABLE ONLY trip_numbers
+    ADD CONSTRAINT trip_numbers_pkey PRIMARY KEY (paper, organisation, year);
+
+ALTER TABLE ONLY trip_request_events
+    ADD CONSTRAINT trip_request_events_pkey PRIMARY KEY (paper, version);
+
+ALTER TABLE ONLY trip_requests
+    ADD CONSTRAINT trip_requests_number_key UNIQUE (number);
+
+ALTER TABLE ONLY trip_requests
+    ADD CONSTRAINT trip_requests_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
@@ -4349,6 +4603,8 @@ CREATE INDEX alerts_vehicle ON alerts USING btree (vehicle_no, occurred_from);
 CREATE INDEX alerts_withdrawn ON alerts USING btree (detected_at DESC, id) WHERE (status = 'withdrawn'::text);
 
 CREATE INDEX alerts_withdrawn_of ON alerts USING btree (organisation, detected_at DESC, id) WHERE (status = 'withdrawn'::text);
+
+CREATE UNIQUE INDEX approval_tables_one_active ON approval_tables USING btree (organisation) WHERE ((active_from IS NOT NULL) AND (active_to IS NULL));
 
 CREATE INDEX assessment_disputes_listed ON assessment_disputes USING btree (raised_at DESC, id);
 
@@ -4548,6 +4804,8 @@ CREATE INDEX message_outbox_waiting ON message_outbox USING btree (channel_no, n
 
 CREATE INDEX messages_of ON messages USING btree (permission, organisation, id DESC);
 
+CREATE INDEX messages_of_persons ON messages USING btree (person, id DESC) WHERE (person IS NOT NULL);
+
 CREATE INDEX navigation_routes_newest ON navigation_routes USING btree (engine, answered_at DESC);
 
 CREATE INDEX navigation_routes_used ON navigation_routes USING btree (used_on);
@@ -4656,6 +4914,44 @@ CREATE INDEX terminal_reports_vehicle ON terminal_reports USING btree (vehicle, 
 
 CREATE INDEX terminals_updated ON terminals USING btree (updated_at);
 
+CREATE INDEX trip_dispatches_driver_user ON trip_dispatches USING btree (driver_user, planned_departure DESC, id) WHERE (driver_user IS NOT NULL);
+
+CREATE INDEX trip_dispatches_listed ON trip_dispatches USING btree (created_at DESC, id);
+
+CREATE INDEX trip_dispatches_look ON trip_dispatches USING btree (look_at, id) WHERE (look_at IS NOT NULL);
+
+CREATE INDEX trip_dispatches_of_units ON trip_dispatches USING btree (organisation, planned_departure DESC, id);
+
+CREATE INDEX trip_dispatches_order_due ON trip_dispatches USING btree (id) WHERE order_due;
+
+CREATE INDEX trip_dispatches_overdue ON trip_dispatches USING btree (planned_departure DESC, id) WHERE listed;
+
+CREATE INDEX trip_dispatches_planned ON trip_dispatches USING btree (planned_departure DESC, id);
+
+CREATE INDEX trip_dispatches_states ON trip_dispatches USING btree (state, planned_departure DESC, id);
+
+CREATE INDEX trip_dispatches_vehicle ON trip_dispatches USING btree (vehicle, planned_departure DESC, id);
+
+CREATE INDEX trip_links_requests ON trip_links USING btree (request_id);
+
+CREATE INDEX trip_requests_deciders ON trip_requests USING gin (deciders) WHERE (deciders IS NOT NULL);
+
+CREATE INDEX trip_requests_driven ON trip_requests USING btree (created_at) WHERE (kind <> 'normal'::text);
+
+CREATE INDEX trip_requests_late ON trip_requests USING btree (created_at DESC, id) WHERE paper_late;
+
+CREATE INDEX trip_requests_listed ON trip_requests USING btree (created_at DESC, id);
+
+CREATE INDEX trip_requests_look ON trip_requests USING btree (look_at, id) WHERE (look_at IS NOT NULL);
+
+CREATE INDEX trip_requests_of_units ON trip_requests USING btree (organisation, created_at DESC, id);
+
+CREATE INDEX trip_requests_persons ON trip_requests USING gin (persons);
+
+CREATE INDEX trip_requests_pools ON trip_requests USING btree (pool, state, planned_departure) WHERE (state = ANY (ARRAY['waiting'::text, 'no_vehicle'::text]));
+
+CREATE INDEX trip_requests_states ON trip_requests USING btree (state, created_at DESC, id);
+
 CREATE INDEX users_by_organisation ON users USING btree (organisation, id);
 
 CREATE INDEX vehicle_day_states_day ON vehicle_day_states USING btree (day);
@@ -4746,6 +5042,8 @@ CREATE TRIGGER alerts_of_new_links AFTER INSERT ON case_links REFERENCING NEW TA
 
 CREATE TRIGGER alerts_of_old_links AFTER DELETE ON case_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_linked_alerts();
 
+CREATE TRIGGER approval_tables_stand BEFORE DELETE OR UPDATE ON approval_tables FOR EACH ROW EXECUTE FUNCTION approval_table_stands();
+
 CREATE TRIGGER assessment_decisions_stay BEFORE DELETE OR UPDATE ON assessment_decisions FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER assessment_decisions_stay_all BEFORE TRUNCATE ON assessment_decisions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -4767,6 +5065,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON alert_dispositions REFERENCING OLD T
 CREATE TRIGGER audit_delete AFTER DELETE ON alert_receipts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON api_tokens REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON approval_tables REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('approval-tables', 'organisation, version', 'r ->> ''organisation''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON assessment_decisions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -4793,6 +5093,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON delegations REFERENCING OLD TABLE AS
 CREATE TRIGGER audit_delete AFTER DELETE ON dispatch_orders REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatch-orders', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'SELECT to_jsonb(b) FROM dispatch_orders b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON disposition_codes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('disposition-codes', 'code', 'r ->> ''code''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON driver_accounts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-accounts', 'driver', 'r ->> ''driver''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON drivers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -4838,6 +5140,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON terminal_commands REFERENCING OLD TA
 
 CREATE TRIGGER audit_delete AFTER DELETE ON terminals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON trip_dispatches REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatches', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON trip_requests REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-requests', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_seals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('seals', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
@@ -4855,6 +5161,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON alert_dispositions REFERENCING NEW T
 CREATE TRIGGER audit_insert AFTER INSERT ON alert_receipts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON api_tokens REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON approval_tables REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('approval-tables', 'organisation, version', 'r ->> ''organisation''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON assessment_decisions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -4881,6 +5189,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON delegations REFERENCING NEW TABLE AS
 CREATE TRIGGER audit_insert AFTER INSERT ON dispatch_orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatch-orders', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'SELECT to_jsonb(b) FROM dispatch_orders b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON disposition_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('disposition-codes', 'code', 'r ->> ''code''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON driver_accounts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-accounts', 'driver', 'r ->> ''driver''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -4926,6 +5236,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON terminal_commands REFERENCING NEW TA
 
 CREATE TRIGGER audit_insert AFTER INSERT ON terminals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON trip_dispatches REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatches', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON trip_requests REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-requests', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_seals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('seals', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
@@ -4949,6 +5263,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON alert_dispositions REFERENCING OLD T
 CREATE TRIGGER audit_update AFTER UPDATE ON alert_receipts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('alert-receipts', 'alert_id, version, subject_kind, subject_id', 'r ->> ''alert_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON api_tokens REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tokens', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON approval_tables REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('approval-tables', 'organisation, version', 'r ->> ''organisation''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON assessment_decisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-decisions', 'dispute_id', 'r ->> ''dispute_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -4975,6 +5291,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON delegations REFERENCING OLD TABLE AS
 CREATE TRIGGER audit_update AFTER UPDATE ON dispatch_orders REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatch-orders', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'SELECT to_jsonb(b) FROM dispatch_orders b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON disposition_codes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('disposition-codes', 'code', 'r ->> ''code''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON driver_accounts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-accounts', 'driver', 'r ->> ''driver''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -5017,6 +5335,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON terminal_bindings REFERENCING OLD TA
 CREATE TRIGGER audit_update AFTER UPDATE ON terminal_commands REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('commands', 'no', 'r ->> ''no''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON terminals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON trip_dispatches REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatches', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON trip_requests REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-requests', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -5204,6 +5526,10 @@ CREATE TRIGGER seal_note AFTER INSERT ON evidence_positions REFERENCING NEW TABL
 
 CREATE TRIGGER seal_note AFTER INSERT ON quarantine_ended REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_quarantine();
 
+CREATE TRIGGER seal_note AFTER INSERT ON trip_dispatch_events REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_trip_dispatches();
+
+CREATE TRIGGER seal_note AFTER INSERT ON trip_request_events REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_trip_requests();
+
 CREATE TRIGGER terminal_command_events_stay BEFORE DELETE OR UPDATE ON terminal_command_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER terminal_command_events_stay_all BEFORE TRUNCATE ON terminal_command_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -5215,6 +5541,18 @@ CREATE TRIGGER terminal_homes_delete AFTER DELETE ON terminal_bindings REFERENCI
 CREATE TRIGGER terminal_homes_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_bindings();
 
 CREATE TRIGGER terminal_homes_vehicle AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_vehicles();
+
+CREATE TRIGGER trip_dispatch_events_stay BEFORE DELETE OR UPDATE ON trip_dispatch_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_dispatch_events_stay_all BEFORE TRUNCATE ON trip_dispatch_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_dispatches_are_not_removed BEFORE DELETE ON trip_dispatches FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_request_events_stay BEFORE DELETE OR UPDATE ON trip_request_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_request_events_stay_all BEFORE TRUNCATE ON trip_request_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_requests_are_not_removed BEFORE DELETE ON trip_requests FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER vehicle_plates_begin AFTER INSERT ON vehicles REFERENCING NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION begin_plates();
 
@@ -5308,6 +5646,12 @@ ALTER TABLE ONLY dispatch_orders
 
 ALTER TABLE ONLY dispatch_orders
     ADD CONSTRAINT dispatch_orders_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
+
+ALTER TABLE ONLY driver_accounts
+    ADD CONSTRAINT driver_accounts_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
+
+ALTER TABLE ONLY driver_accounts
+    ADD CONSTRAINT driver_accounts_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
 ALTER TABLE ONLY driver_card_events
     ADD CONSTRAINT driver_card_events_report_fkey FOREIGN KEY (report) REFERENCES terminal_reports(no) ON DELETE CASCADE;
@@ -5459,6 +5803,18 @@ ALTER TABLE ONLY terminal_notices
 ALTER TABLE ONLY terminal_presence
     ADD CONSTRAINT terminal_presence_gateway_fkey FOREIGN KEY (gateway) REFERENCES terminal_gateways(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY trip_dispatch_events
+    ADD CONSTRAINT trip_dispatch_events_paper_fkey FOREIGN KEY (paper) REFERENCES trip_dispatches(id);
+
+ALTER TABLE ONLY trip_links
+    ADD CONSTRAINT trip_links_dispatch_id_fkey FOREIGN KEY (dispatch_id) REFERENCES trip_dispatches(id);
+
+ALTER TABLE ONLY trip_links
+    ADD CONSTRAINT trip_links_request_id_fkey FOREIGN KEY (request_id) REFERENCES trip_requests(id);
+
+ALTER TABLE ONLY trip_request_events
+    ADD CONSTRAINT trip_request_events_paper_fkey FOREIGN KEY (paper) REFERENCES trip_requests(id);
+
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
@@ -5515,6 +5871,8 @@ ALTER TABLE alert_versions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE alerts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE approval_tables ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE assessment_decisions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE assessment_disputes ENABLE ROW LEVEL SECURITY;
@@ -5559,6 +5917,8 @@ CREATE POLICY cleared ON alert_versions TO gongche_cleared USING (true) WITH CHE
 
 CREATE POLICY cleared ON alerts TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON approval_tables TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON assessment_decisions TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON assessment_disputes TO gongche_cleared USING (true) WITH CHECK (true);
@@ -5600,6 +5960,8 @@ CREATE POLICY cleared ON complaints TO gongche_cleared USING (true) WITH CHECK (
 CREATE POLICY cleared ON dispatch_orders TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON disposition_codes TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON driver_accounts TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON driver_card_events TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -5687,6 +6049,18 @@ CREATE POLICY cleared ON terminal_reports TO gongche_cleared USING (true) WITH C
 
 CREATE POLICY cleared ON terminals TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON trip_dispatch_events TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON trip_dispatches TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON trip_links TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON trip_numbers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON trip_request_events TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON trip_requests TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON vehicle_plates TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON vehicle_seals TO gongche_cleared USING (true) WITH CHECK (true);
@@ -5721,6 +6095,8 @@ ALTER TABLE dispatch_orders ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE disposition_codes ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE driver_accounts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE driver_card_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE drivers ENABLE ROW LEVEL SECURITY;
@@ -5740,6 +6116,8 @@ CREATE POLICY everywhere ON alert_receipts TO gongche_everywhere USING (true) WI
 CREATE POLICY everywhere ON alert_versions TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON alerts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON approval_tables TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON assessment_decisions TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -5782,6 +6160,8 @@ CREATE POLICY everywhere ON complaints TO gongche_everywhere USING (true) WITH C
 CREATE POLICY everywhere ON dispatch_orders TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON disposition_codes TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_accounts TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON driver_card_events TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -5868,6 +6248,18 @@ CREATE POLICY everywhere ON terminal_notices TO gongche_everywhere USING (true) 
 CREATE POLICY everywhere ON terminal_reports TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON terminals TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON trip_dispatch_events TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON trip_dispatches TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON trip_links TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON trip_numbers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON trip_request_events TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON trip_requests TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -5971,6 +6363,8 @@ CREATE POLICY reach ON alert_versions FOR SELECT TO gongche_app USING ((EXISTS (
 
 CREATE POLICY reach ON alerts FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
+CREATE POLICY reach ON approval_tables FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
 CREATE POLICY reach ON assessment_decisions TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON assessment_disputes TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
@@ -6040,6 +6434,12 @@ CREATE POLICY reach ON complaints TO gongche_app USING ((organisation = ANY (( S
 CREATE POLICY reach ON dispatch_orders FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON disposition_codes FOR SELECT TO gongche_app USING (true);
+
+CREATE POLICY reach ON driver_accounts TO gongche_app USING ((EXISTS ( SELECT
+   FROM drivers d
+  WHERE (d.id = driver_accounts.driver)))) WITH CHECK ((EXISTS ( SELECT
+   FROM drivers d
+  WHERE (d.id = driver_accounts.driver))));
 
 CREATE POLICY reach ON driver_card_events FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM terminal_reports r
@@ -6133,7 +6533,11 @@ CREATE POLICY reach ON message_reads TO gongche_app USING ((EXISTS ( SELECT
    FROM messages m
   WHERE (m.id = message_reads.message_id))));
 
-CREATE POLICY reach ON messages TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+CREATE POLICY reach ON messages TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR ((trip IS NOT NULL) AND ((EXISTS ( SELECT
+   FROM trip_requests r
+  WHERE ((('trip-requests/'::text || r.id) = messages.trip) AND (r.organisation = ANY (r.units))))) OR (EXISTS ( SELECT
+   FROM trip_dispatches d
+  WHERE ((('dispatches/'::text || d.id) = messages.trip) AND (d.organisation = ANY (d.units)))))))));
 
 CREATE POLICY reach ON order_results FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM dispatch_orders o
@@ -6188,6 +6592,34 @@ CREATE POLICY reach ON terminal_reports FOR SELECT TO gongche_app USING ((organi
 CREATE POLICY reach ON terminals FOR SELECT TO gongche_app USING (((EXISTS ( SELECT
    FROM terminal_bindings b
   WHERE (b.terminal_no = terminals.no))) OR (home = ANY (( SELECT reach_units() AS reach_units)::text[]))));
+
+CREATE POLICY reach ON trip_dispatch_events TO gongche_app USING ((EXISTS ( SELECT
+   FROM trip_dispatches d
+  WHERE (d.id = trip_dispatch_events.paper)))) WITH CHECK ((EXISTS ( SELECT
+   FROM trip_dispatches d
+  WHERE (d.id = trip_dispatch_events.paper))));
+
+CREATE POLICY reach ON trip_dispatches TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
+
+CREATE POLICY reach ON trip_links TO gongche_app USING (((EXISTS ( SELECT
+   FROM trip_requests r
+  WHERE (r.id = trip_links.request_id))) OR (EXISTS ( SELECT
+   FROM trip_dispatches d
+  WHERE (d.id = trip_links.dispatch_id))))) WITH CHECK (((EXISTS ( SELECT
+   FROM trip_requests r
+  WHERE (r.id = trip_links.request_id))) OR (EXISTS ( SELECT
+   FROM trip_dispatches d
+  WHERE (d.id = trip_links.dispatch_id)))));
+
+CREATE POLICY reach ON trip_numbers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON trip_request_events TO gongche_app USING ((EXISTS ( SELECT
+   FROM trip_requests r
+  WHERE (r.id = trip_request_events.paper)))) WITH CHECK ((EXISTS ( SELECT
+   FROM trip_requests r
+  WHERE (r.id = trip_request_events.paper))));
+
+CREATE POLICY reach ON trip_requests TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
 
 CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
@@ -6250,6 +6682,8 @@ CREATE POLICY reach_delete ON alert_reads FOR DELETE TO gongche_app USING (((rea
 CREATE POLICY reach_delete ON alert_versions FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON alerts FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON approval_tables FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_delete ON assessment_tables FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -6334,6 +6768,8 @@ CREATE POLICY reach_insert ON alert_reads FOR INSERT TO gongche_app WITH CHECK (
 CREATE POLICY reach_insert ON alert_versions FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON alerts FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON approval_tables FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_insert ON assessment_tables FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -6422,6 +6858,8 @@ CREATE POLICY reach_update ON alert_reads FOR UPDATE TO gongche_app USING (((rea
 CREATE POLICY reach_update ON alert_versions FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON alerts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON approval_tables FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON assessment_tables FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -6647,6 +7085,8 @@ CREATE POLICY secret ON terminals AS RESTRICTIVE TO gongche_app USING ((((no <> 
    FROM terminal_bindings b
   WHERE ((b.terminal_no = terminals.no) AND (b.valid_to IS NULL))))) AND (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])) AND ((waiting_device IS NULL) OR (NOT (waiting_device && ( SELECT hidden_plates() AS hidden_plates))))));
 
+CREATE POLICY secret ON trip_dispatches AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
+
 CREATE POLICY secret ON vehicle_plates AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
 
 CREATE POLICY secret ON vehicle_seals AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
@@ -6680,6 +7120,18 @@ ALTER TABLE terminal_notices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE terminal_reports ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE terminals ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE trip_dispatch_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE trip_dispatches ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE trip_links ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE trip_numbers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE trip_request_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE trip_requests ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
 
