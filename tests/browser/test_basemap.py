@@ -146,6 +146,7 @@ async def test_a_browser_without_webgl_has_the_same_ground(
         for _ in range(20):
             await page.keyboard.press("ArrowRight")
     await page.emulate_media(color_scheme="dark")
+    await page.get_by_role("button", name="定位", exact=True).click()
     await _drawn(page)
     await picture(page, "basemap-canvas-dark")
     await page.emulate_media(color_scheme="light")

@@ -126,7 +126,7 @@ async def test_several_are_played_on_one_clock(visit: Visit, world: World) -> No
     told = page.locator("[data-moment]")
     before = int(await told.get_attribute("data-drawn") or 0)
     await page.get_by_role("button", name="播放").click()
-    await expect(page.locator("[data-now]")).to_contain_text("09:05")
+    await expect(page.locator("[data-now]")).to_contain_text(re.compile("09:0[2-9]"))
     await page.get_by_role("button", name="暂停").click()
     seconds = (datetime.fromisoformat(await told.get_attribute("datetime") or "") - NEWEST.replace(hour=9, minute=0)).total_seconds()  # fmt: skip
     assert int(await told.get_attribute("data-drawn") or 0) - before == sum(
