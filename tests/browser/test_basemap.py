@@ -143,9 +143,10 @@ async def test_a_browser_without_webgl_has_the_same_ground(
     assert len(_colours(await live.screenshot())) > 40  # streets, water, letters: no plain ground
     await live.locator("canvas").focus()
     async with page.expect_response(re.compile("/v1/basemap/")):  # what comes into sight is fetched
-        for _ in range(9):
+        for _ in range(20):
             await page.keyboard.press("ArrowRight")
     await page.emulate_media(color_scheme="dark")
+    await page.get_by_role("button", name="定位", exact=True).click()
     await _drawn(page)
     await picture(page, "basemap-canvas-dark")
     await page.emulate_media(color_scheme="light")

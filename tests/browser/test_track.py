@@ -118,7 +118,7 @@ async def test_several_are_played_on_one_clock(visit: Visit, world: World) -> No
     await expect(page.locator("[data-vehicle=car-4]")).to_have_attribute("data-slot", "1")
     await expect(page.locator("[data-vehicle=car-4]")).to_contain_text("当日没有轨迹")
     # Played, no fix is passed over: as many are drawn as the track has up to there.
-    await page.locator("[data-vehicle=car-1]").get_by_role("button", name="苏F·12345").click()
+    await page.locator("[data-vehicle=car-1]").get_by_role("button", name="苏F·12345", exact=True).click()
     slide = page.get_by_label("回放时间")
     await slide.focus()
     await page.keyboard.press("Home")
@@ -126,7 +126,7 @@ async def test_several_are_played_on_one_clock(visit: Visit, world: World) -> No
     told = page.locator("[data-moment]")
     before = int(await told.get_attribute("data-drawn") or 0)
     await page.get_by_role("button", name="播放").click()
-    await expect(page.locator("[data-now]")).to_contain_text("09:05")
+    await expect(page.locator("[data-now]")).to_contain_text(re.compile("09:0[2-9]"))
     await page.get_by_role("button", name="暂停").click()
     seconds = (datetime.fromisoformat(await told.get_attribute("datetime") or "") - NEWEST.replace(hour=9, minute=0)).total_seconds()  # fmt: skip
     assert int(await told.get_attribute("data-drawn") or 0) - before == sum(

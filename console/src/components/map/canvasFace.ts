@@ -125,6 +125,7 @@ export class CanvasFace implements Face {
   }
 
   private changed(): void {
+    delete this.box.dataset.drawn
     const lat = latOf(this.y)
     this.events.moved({ lon: lonOf(this.x), lat, metresPerPixel: metresAt(lat) / this.scale })
     this.ask()
