@@ -181,7 +181,7 @@ async def test_no_gateway_and_wrong_options_are_typed_errors(tmp_path: Path) -> 
     file.write_text(CSV)
     with pytest.raises(UnavailableError, match="cannot connect"):
         await replay(ReplayOptions(files=[file], host="127.0.0.1", port=1, stall_s=0.5))
-    for wrong in ({"speed": 0.0}, {"version": 2011}, {"datum": "nad27"}):
+    for wrong in ({"speed": 0.0}, {"version": 2012}, {"datum": "nad27"}):
         with pytest.raises(ConfigurationError):
             await replay(ReplayOptions(files=[file], host="127.0.0.1", port=1, **wrong))
 
