@@ -30,7 +30,7 @@ def test_an_edition_names_a_clause_once() -> None:
 def test_no_id_is_written_out_anywhere_else() -> None:
     numbers = {f"0x{each:04x}" for each in MessageId}
     for path in SOURCES.rglob("*.py"):
-        if path.name == "ids.py":
+        if path.name == "ids.py" or path.parent.name == "jt809":  # JT/T 809 has ids of its own
             continue
         code = re.sub(
             r'"""(?s:.*?)"""|"[^"\n]*"|#.*', "", path.read_text()
