@@ -11,7 +11,7 @@ import httpx
 
 from office.dispatch.contents import COMMANDS as DISPATCH_STEPS
 from office.requests.contents import COMMANDS as REQUEST_STEPS
-from office.requests.table import TABLE, Paper, Step
+from office.requests.table import TABLE, Paper, TripAction
 
 _NUMBERS: Final = count()
 #: Everything but a note is a person's to do: of a token that has the right the state, or that it is no person, is refused.
@@ -23,11 +23,11 @@ _TIMES: Final = {
     "planned_return": "2030-03-02T12:00:00+08:00",
 }
 _TABLE: Final = {"positions": [{"code": "x", "name": "x"}], "rows": [{"name": "x", "chain": ["x"]}]}
-_BODIES: Final[dict[Step, dict[str, Any]]] = {
-    Step.NOTE: {"text": "x"}, Step.DEPART: {"odometer_m": 1}, Step.RETURN: {"odometer_m": 1}, Step.REASSIGN: _REASON | {"driver": "x"},
-    Step.CHANGE: _REASON | {"stops": [_PLACE]}, Step.JOIN: {"request": {"id": "x", "version": 1}},
-    **dict.fromkeys((Step.REJECT, Step.WITHDRAW, Step.NO_VEHICLE, Step.CANCEL, Step.DISPUTE, Step.ANSWER, Step.ASK_REASSIGN, Step.KEEP,
-                     Step.REJECT_CHANGE, Step.SUSPEND), _REASON),
+_BODIES: Final[dict[TripAction, dict[str, Any]]] = {
+    TripAction.NOTE: {"text": "x"}, TripAction.DEPART: {"odometer_m": 1}, TripAction.RETURN: {"odometer_m": 1}, TripAction.REASSIGN: _REASON | {"driver": "x"},
+    TripAction.CHANGE: _REASON | {"stops": [_PLACE]}, TripAction.JOIN: {"request": {"id": "x", "version": 1}},
+    **dict.fromkeys((TripAction.REJECT, TripAction.WITHDRAW, TripAction.NO_VEHICLE, TripAction.CANCEL, TripAction.DISPUTE, TripAction.ANSWER, TripAction.ASK_REASSIGN, TripAction.KEEP,
+                     TripAction.REJECT_CHANGE, TripAction.SUSPEND), _REASON),
 }  # fmt: skip
 
 
@@ -98,11 +98,11 @@ def _send(method: str, path: str, body: Callable[[str], Any]) -> Call:
     return call
 
 
-def _step(path: tuple[str, str], table: str, step: Step) -> Call:
+def _step(path: tuple[str, str], table: str, step: TripAction) -> Call:
     async def call(client: httpx.AsyncClient, unit: str, world: Any) -> httpx.Response:
         id = f"{path[1]}-{unit}"
         version = await world.pool.fetchval(f"SELECT version FROM {table} WHERE id = $1", id)  # noqa: S608 - constants
-        more = {"contents": _contents(unit)} if step is Step.EDIT else {}
+        more = {"contents": _contents(unit)} if step is TripAction.EDIT else {}
         return await client.post(
             f"/v1/{path[0]}/{id}:{step}", json=_BODIES.get(step, {}) | more | {"version": version}
         )
@@ -166,6 +166,6 @@ def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
             rows = [row for row in TABLE if row.paper is paper and row.step is step]
             needs = tuple(dict.fromkeys(each for row in rows for each in row.permissions))
             # Who only asks or drives sees nothing of it, for a token has asked for nothing.
-            own = frozenset({200, 404}) if step is Step.NOTE else frozenset({*_NO_PERSON, 404, 422})
+            own = frozenset({200, 404}) if step is TripAction.NOTE else frozenset({*_NO_PERSON, 404, 422})
             found["POST", f"/v1/{path[0]}/{{id}}:{step}"] = case(_step(path, table, step), needs, own=own)
     return found

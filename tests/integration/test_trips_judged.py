@@ -7,7 +7,7 @@ from office.identity.subject import Kind, Role, Subject, grants_of_role
 from office.requests import rule_tables
 from office.requests.contents import RequestContents, TripStep
 from office.requests.rules import ApprovalTable
-from office.requests.table import State, Step
+from office.requests.table import TripAction, TripState
 from office.supervision.actors import Actor
 from registry.drivers import Driver
 from tests.integration.worker_world import World, drive, place, stand
@@ -52,13 +52,13 @@ async def test_a_backfill_withdraws_an_alert_and_says_so(world: World) -> None:
         )  # fmt: skip
         async with connection.transaction():
             id = await asking.create(connection, ASKS, contents)
-            await asking.step(connection, ASKS, id, Step.SUBMIT, TripStep(version=1))
+            await asking.step(connection, ASKS, id, TripAction.SUBMIT, TripStep(version=1))
         # Waiting for its approver it withdraws nothing.
         await world.work(worker)
         assert [a["status"] for a in await world.alerts()] == ["suspected"]
         async with connection.transaction():
-            thread = await asking.step(connection, DECIDES, id, Step.APPROVE, TripStep(version=2))
-        assert thread.paper.state is State.TO_CONFIRM
+            thread = await asking.step(connection, DECIDES, id, TripAction.APPROVE, TripStep(version=2))
+        assert thread.paper.state is TripState.TO_CONFIRM
     await world.work(worker)
     assert await world.alerts() == []
     (withdrawn,) = await world.alerts("withdrawn")

@@ -27,8 +27,8 @@ from office.requests.table import (
     TABLE,
     BrokenThreadError,
     Paper,
-    State,
-    Step,
+    TripAction,
+    TripState,
     row_of,
     steps_of,
 )
@@ -36,7 +36,7 @@ from office.requests.words import SAID, Refusal
 from registry.parameters import RULES, TRIPS
 from registry.working_days import Calendar
 
-S = State
+S = TripState
 NOW = datetime(2026, 3, 2, 1, tzinfo=UTC)
 TERMS = {p.name: p.default for p in RULES[TRIPS]}
 #: What may come after what, written down again by hand from the office's own table (office practice), not from ``TABLE``.
@@ -69,33 +69,33 @@ _DECIDES = {Role.APPROVER, Role.UNIT_HEAD}
 _SENDS = {Role.DISPATCHER}
 _DRIVES = {Role.DRIVER, Role.DISPATCHER}
 _ALL = _ASKS | _DRIVES
-ROLES: dict[tuple[Paper, Step], set[Role]] = {
-    **{(Paper.REQUEST, s): _ASKS for s in (Step.EDIT, Step.SUBMIT, Step.WITHDRAW, Step.CANCEL, Step.CONFIRM, Step.DISPUTE)},
-    **{(Paper.REQUEST, s): _DECIDES for s in (Step.ENDORSE, Step.APPROVE, Step.REJECT)},
-    **{(Paper.REQUEST, s): _SENDS for s in (Step.NO_VEHICLE, Step.ASSIGN, Step.ANSWER)},
-    **{(Paper.DISPATCH, s): _SENDS for s in (Step.JOIN, Step.KEEP, Step.REASSIGN, Step.CANCEL, Step.CHANGE, Step.CHANGE_LATE)},
-    **{(Paper.DISPATCH, s): {Role.DRIVER} for s in (Step.ACCEPT, Step.ASK_REASSIGN)},
-    **{(Paper.DISPATCH, s): _DRIVES for s in (Step.DEPART, Step.SUSPEND, Step.RESUME, Step.RETURN)},
-    **{(Paper.DISPATCH, s): _DECIDES for s in (Step.APPROVE_CHANGE, Step.REJECT_CHANGE)},
-    (Paper.REQUEST, Step.NOTE): _ALL, (Paper.DISPATCH, Step.NOTE): _ALL,
+ROLES: dict[tuple[Paper, TripAction], set[Role]] = {
+    **{(Paper.REQUEST, s): _ASKS for s in (TripAction.EDIT, TripAction.SUBMIT, TripAction.WITHDRAW, TripAction.CANCEL, TripAction.CONFIRM, TripAction.DISPUTE)},
+    **{(Paper.REQUEST, s): _DECIDES for s in (TripAction.ENDORSE, TripAction.APPROVE, TripAction.REJECT)},
+    **{(Paper.REQUEST, s): _SENDS for s in (TripAction.NO_VEHICLE, TripAction.ASSIGN, TripAction.ANSWER)},
+    **{(Paper.DISPATCH, s): _SENDS for s in (TripAction.JOIN, TripAction.KEEP, TripAction.REASSIGN, TripAction.CANCEL, TripAction.CHANGE, TripAction.CHANGE_LATE)},
+    **{(Paper.DISPATCH, s): {Role.DRIVER} for s in (TripAction.ACCEPT, TripAction.ASK_REASSIGN)},
+    **{(Paper.DISPATCH, s): _DRIVES for s in (TripAction.DEPART, TripAction.SUSPEND, TripAction.RESUME, TripAction.RETURN)},
+    **{(Paper.DISPATCH, s): _DECIDES for s in (TripAction.APPROVE_CHANGE, TripAction.REJECT_CHANGE)},
+    (Paper.REQUEST, TripAction.NOTE): _ALL, (Paper.DISPATCH, TripAction.NOTE): _ALL,
 }  # fmt: skip
 
 
 def test_the_table_is_that_of_the_office() -> None:
-    assert len(State) == 22  # the 21 of the table, and 16a
+    assert len(TripState) == 22  # the 21 of the table, and 16a
     for paper, follows in ((Paper.REQUEST, REQUEST_FOLLOWS), (Paper.DISPATCH, DISPATCH_FOLLOWS)):
         assert follows.keys() == STATES[paper]
-        for state in State:
+        for state in TripState:
             rows = [
                 row for row in TABLE if row.paper is paper and state in row.sources and row.target is not None
             ]
             assert {row.target for row in rows} == follows.get(state, set()), (paper, state)
-        for state, step in ((state, step) for state in State for step in Step):
+        for state, step in ((state, step) for state in TripState for step in TripAction):
             assert sum(state in row.sources for row in TABLE if row.paper is paper and row.step is step) <= 1
-    assert STATES[Paper.REQUEST] | STATES[Paper.DISPATCH] == set(State)
-    assert (set(STATE_NAMES), set(STEP_NAMES), set(SAID)) == (set(State), set(Step), set(Refusal))
+    assert STATES[Paper.REQUEST] | STATES[Paper.DISPATCH] == set(TripState)
+    assert (set(STATE_NAMES), set(STEP_NAMES), set(SAID)) == (set(TripState), set(TripAction), set(Refusal))
     for row in TABLE:
-        assert (row.permissions == ()) <= (row.step in BY_PROGRAM or row.step is Step.QUEUE), row.step
+        assert (row.permissions == ()) <= (row.step in BY_PROGRAM or row.step is TripAction.QUEUE), row.step
 
 
 def test_every_step_is_for_the_roles_of_the_table_of_actors() -> None:
@@ -106,7 +106,7 @@ def test_every_step_is_for_the_roles_of_the_table_of_actors() -> None:
             if not permissions.isdisjoint(row.permissions)
         }
         wanted = ROLES.get((row.paper, row.step), set())
-        if row.step is Step.QUEUE and State.NO_VEHICLE in row.sources:
+        if row.step is TripAction.QUEUE and TripState.NO_VEHICLE in row.sources:
             wanted = _SENDS
         assert may == wanted, (row.paper, row.step)
     # The unit answers "is it official?", the platform "which car?".
@@ -127,12 +127,14 @@ def chain_of(levels: list[list[str]]) -> list[dict[str, Any]]:
     return [LEVEL | {"users": users, "substitutes": ["e"]} for users in levels]
 
 
-def request_body(request: Request, step: Step, chain: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+def request_body(
+    request: Request, step: TripAction, chain: list[dict[str, Any]], kind: str
+) -> dict[str, Any]:
     made = f"PC-{len(request.dispatches)}"
-    bodies: dict[Step, dict[str, Any]] = {
-        Step.EDIT: DRAFT | {"kind": kind}, Step.SUBMIT: {"number": "1", "chain": chain}, Step.APPROVE: {"approver": "x"},
-        Step.EXPIRE: {"against": "approver"}, Step.ASSIGN: {"dispatch": made, "unit": "p", "driver_user": "d"},
-        Step.REGULARISE: {"dispatch": made, "unit": "p"}, Step.CONFIRM: {"rating": 4},
+    bodies: dict[TripAction, dict[str, Any]] = {
+        TripAction.EDIT: DRAFT | {"kind": kind}, TripAction.SUBMIT: {"number": "1", "chain": chain}, TripAction.APPROVE: {"approver": "x"},
+        TripAction.EXPIRE: {"against": "approver"}, TripAction.ASSIGN: {"dispatch": made, "unit": "p", "driver_user": "d"},
+        TripAction.REGULARISE: {"dispatch": made, "unit": "p"}, TripAction.CONFIRM: {"rating": 4},
     }  # fmt: skip
     return bodies.get(step, {})
 
@@ -142,24 +144,26 @@ kinds = st.sampled_from(("normal", "emergency", "backfill"))
 #: Who, with whose right, and which step: the k-th of those that the state knows, or any.
 tries = st.lists(
     st.tuples(
-        st.sampled_from(PEOPLE), st.sampled_from(PEOPLE), st.integers(0, 99) | st.sampled_from(list(Step))
+        st.sampled_from(PEOPLE),
+        st.sampled_from(PEOPLE),
+        st.integers(0, 99) | st.sampled_from(list(TripAction)),
     ),
     max_size=40,
 )
 
 
-def step_of(paper: Paper, state: State, tried: int | Step) -> Step:
+def step_of(paper: Paper, state: TripState, tried: int | TripAction) -> TripAction:
     known = steps_of(paper, state)
-    return tried if isinstance(tried, Step) else known[tried % len(known)]
+    return tried if isinstance(tried, TripAction) else known[tried % len(known)]
 
 
 @given(levels_, kinds, tries)
 def test_no_way_of_a_request_leads_anywhere_else(
-    levels: list[list[str]], kind: str, tried: list[tuple[str, str, int | Step]]
+    levels: list[list[str]], kind: str, tried: list[tuple[str, str, int | TripAction]]
 ) -> None:
     """Each try is by somebody, perhaps with a right that was delegated by another one."""
     chain = chain_of(levels)
-    first = Event(1, Step.DRAFT, NOW, frozenset({"user:a"}), DRAFT | {"kind": kind})
+    first = Event(1, TripAction.DRAFT, NOW, frozenset({"user:a"}), DRAFT | {"kind": kind})
     thread, request = [first], asked.begin(first)
     for number, (name, by, chosen) in enumerate(tried):
         step = step_of(Paper.REQUEST, request.state, chosen)
@@ -179,15 +183,15 @@ def test_no_way_of_a_request_leads_anywhere_else(
             continue
         before, request = request, asked.advance(request, event)
         assert request.state is before.state or request.state in REQUEST_FOLLOWS[before.state]
-        if step in (Step.ENDORSE, Step.APPROVE, Step.REJECT):
+        if step in (TripAction.ENDORSE, TripAction.APPROVE, TripAction.REJECT):
             assert (before.own | before.drivers).isdisjoint(persons)
-            assert step is Step.REJECT or before.decided.isdisjoint(persons)
+            assert step is TripAction.REJECT or before.decided.isdisjoint(persons)
             level = before.chain[before.level]
             assert not level.users or persons & (
                 level.users | (level.substitutes if before.escalated else frozenset())
             )
-        if step is Step.APPROVE:
-            decided = [e for e in thread if e.step is Step.ENDORSE and e.version > submitted(thread)]
+        if step is TripAction.APPROVE:
+            decided = [e for e in thread if e.step is TripAction.ENDORSE and e.version > submitted(thread)]
             assert len(decided) == len(chain) - 1  # n of n
         thread.append(event)
         assert asked.fold(thread) == request
@@ -201,30 +205,30 @@ def test_no_way_of_a_request_leads_anywhere_else(
 
 
 def submitted(thread: list[Event]) -> int:
-    return max(e.version for e in thread if e.step is Step.SUBMIT)
+    return max(e.version for e in thread if e.step is TripAction.SUBMIT)
 
 
-def first_event(step: Step) -> Event:
+def first_event(step: TripAction) -> Event:
     body = {
         "organisation": "p", "pool": "p", "number": "1", "kind": "normal", "vehicle": "v", "vehicle_no": 1, "plate": "x", "driver": "dr",
         "driver_user": "d", "requests": ["r"], "units": ["jsj"], "not_own": ["user:a"], "trip": {"request_units": ["jsj"]},
         "planned_departure": DRAFT["planned_departure"], "planned_return": DRAFT["planned_return"],
         "actual_departure": DRAFT["planned_departure"], "actual_return": DRAFT["planned_return"],
     }  # fmt: skip
-    return Event(1, step, NOW, frozenset() if step is Step.BACKFILL else frozenset({"user:b"}), body)
+    return Event(1, step, NOW, frozenset() if step is TripAction.BACKFILL else frozenset({"user:b"}), body)
 
 
-DISPATCH_BODIES: dict[Step, dict[str, Any]] = {
-    Step.JOIN: {"trip": {}}, Step.LEAVE: {"trip": {}}, Step.PAPER: {"trip": {}}, Step.CHANGE: {"trip": {}}, Step.CHANGE_LATE: {"stops": []},
-    Step.APPROVE_CHANGE: {"trip": {}}, Step.DEPART: {"at": "2026-03-02T06:00:00+00:00"}, Step.RETURN: {"at": "2026-03-02T09:00:00+00:00"},
-    Step.PROPOSE_DEPARTURE: {"at": "2026-03-02T06:00:00+00:00"}, Step.PROPOSE_RETURN: {"at": "2026-03-02T09:00:00+00:00"},
-    Step.REASSIGN: {"vehicle": "w", "vehicle_no": 2, "plate": "y", "organisation": "q", "driver_user": "e"},
+DISPATCH_BODIES: dict[TripAction, dict[str, Any]] = {
+    TripAction.JOIN: {"trip": {}}, TripAction.LEAVE: {"trip": {}}, TripAction.PAPER: {"trip": {}}, TripAction.CHANGE: {"trip": {}}, TripAction.CHANGE_LATE: {"stops": []},
+    TripAction.APPROVE_CHANGE: {"trip": {}}, TripAction.DEPART: {"at": "2026-03-02T06:00:00+00:00"}, TripAction.RETURN: {"at": "2026-03-02T09:00:00+00:00"},
+    TripAction.PROPOSE_DEPARTURE: {"at": "2026-03-02T06:00:00+00:00"}, TripAction.PROPOSE_RETURN: {"at": "2026-03-02T09:00:00+00:00"},
+    TripAction.REASSIGN: {"vehicle": "w", "vehicle_no": 2, "plate": "y", "organisation": "q", "driver_user": "e"},
 }  # fmt: skip
 
 
 @given(st.sampled_from(list(FIRST)), tries)
 def test_no_way_of_a_dispatch_leads_anywhere_else(
-    begun: Step, tried: list[tuple[str, str, int | Step]]
+    begun: TripAction, tried: list[tuple[str, str, int | TripAction]]
 ) -> None:
     first = first_event(begun)
     thread, dispatch = [first], trip.begin(first)
@@ -245,9 +249,15 @@ def test_no_way_of_a_dispatch_leads_anywhere_else(
             continue
         before, dispatch = dispatch, trip.advance(dispatch, event)
         assert dispatch.state is before.state or dispatch.state in DISPATCH_FOLLOWS[before.state]
-        if step in (Step.ACCEPT, Step.DEPART, Step.RETURN, Step.SUSPEND, Step.ASK_REASSIGN):
+        if step in (
+            TripAction.ACCEPT,
+            TripAction.DEPART,
+            TripAction.RETURN,
+            TripAction.SUSPEND,
+            TripAction.ASK_REASSIGN,
+        ):
             assert f"user:{before.driver_user}" in persons  # nobody else here may do it for him
-        if step in (Step.APPROVE_CHANGE, Step.REJECT_CHANGE):
+        if step in (TripAction.APPROVE_CHANGE, TripAction.REJECT_CHANGE):
             assert (before.driver_users | before.not_own | before.late_by).isdisjoint(persons)
         thread.append(event)
         assert trip.fold(thread) == dispatch
@@ -262,7 +272,7 @@ def ends_by_itself(dispatch: Dispatch, now: datetime) -> None:
 
 
 def test_a_program_takes_no_step_of_a_person() -> None:
-    request = asked.begin(Event(1, Step.DRAFT, NOW, frozenset({"user:a"}), DRAFT))
+    request = asked.begin(Event(1, TripAction.DRAFT, NOW, frozenset({"user:a"}), DRAFT))
     act = Act(frozenset({"token:t"}), False, NOW, for_others=True)
-    assert asked.refusal(request, Step.SUBMIT, act) is Refusal.NO_PERSON
-    assert asked.refusal(request, Step.SUBMIT, replace(act, human=True)) is None
+    assert asked.refusal(request, TripAction.SUBMIT, act) is Refusal.NO_PERSON
+    assert asked.refusal(request, TripAction.SUBMIT, replace(act, human=True)) is None

@@ -8,8 +8,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, Field
 
 from api.answers import Hash, page_of
-from office.requests.table import State as TripState
-from office.requests.table import Step as TripStepName
+from office.requests.table import TripAction, TripState
 from office.supervision.contents import Cause, Finding, Source
 from office.supervision.deadlines import Colour
 from office.supervision.states import State, Step
@@ -251,7 +250,7 @@ class CaseMessage(BaseModel):
     id: int
     text: str
     number: str | None
-    step: Step | TripStepName
+    step: Step | TripAction
     state: State | TripState
     link: str
     at: datetime

@@ -31,7 +31,7 @@ from office.dispatch.asking import desk_of
 from office.dispatch.contents import COMMANDS, DispatchEmergency, DispatchNew
 from office.dispatch.threads import DispatchThread
 from office.requests.contents import Command
-from office.requests.table import STATE_NAMES, STEP_NAMES, TABLE, Paper, State, Step
+from office.requests.table import STATE_NAMES, STEP_NAMES, TABLE, Paper, TripAction, TripState
 from runtime.units import from_us, to_us
 
 router = APIRouter(prefix="/v1", tags=["trips"])
@@ -46,7 +46,7 @@ async def list_dispatches(
     request: Request,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
-    state: State | None = None,
+    state: TripState | None = None,
     organisation: Id = None,
     vehicle: Id = None,
     driver: Id = None,
@@ -120,10 +120,10 @@ async def get_dispatch(request: Request, id: ItemId) -> Response:
         )
 
 
-def _add(what: Step, model: type[Command]) -> None:
+def _add(what: TripAction, model: type[Command]) -> None:
     rows = [row for row in TABLE if row.paper is Paper.DISPATCH and row.step is what and row.permissions]
     permissions = list(dict.fromkeys(each for row in rows for each in row.permissions))
-    states = "、".join(f"{STATE_NAMES[s]} {s}" for s in State if any(s in row.sources for row in rows))
+    states = "、".join(f"{STATE_NAMES[s]} {s}" for s in TripState if any(s in row.sources for row in rows))
     effect = "；".join(row.effect for row in rows if row.effect)
     router.add_api_route(
         f"/dispatches/{{id}}:{what}", _endpoint(what, model), methods=["POST"], response_model=TripStepTaken,
@@ -133,7 +133,7 @@ def _add(what: Step, model: type[Command]) -> None:
     )  # fmt: skip
 
 
-def _endpoint(what: Step, model: type[Command]) -> Callable[..., Awaitable[Response]]:
+def _endpoint(what: TripAction, model: type[Command]) -> Callable[..., Awaitable[Response]]:
     async def take(request: Request, id: ItemId) -> Response:
         command, actor, dispatch_id = (
             await read_model(request, model),

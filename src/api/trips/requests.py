@@ -37,7 +37,7 @@ from api.trips.schemas import (
 from office.dispatch import asking, listing, vehicles
 from office.dispatch.threads import RequestThread
 from office.requests.contents import COMMANDS, Command, RequestContents
-from office.requests.table import STATE_NAMES, STEP_NAMES, TABLE, Paper, State, Step
+from office.requests.table import STATE_NAMES, STEP_NAMES, TABLE, Paper, TripAction, TripState
 from registry.spelling import normal_plate
 from runtime.units import from_us, to_us
 
@@ -56,7 +56,7 @@ async def list_requests(
     request: Request,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
-    state: State | None = None,
+    state: TripState | None = None,
     organisation: Id = None,
     kind: Literal["normal", "emergency", "backfill"] | None = None,
     mine: Annotated[bool, Query(description="only one's own")] = False,
@@ -155,10 +155,10 @@ async def candidates(
     return json_response({"items": found})
 
 
-def _add(what: Step, model: type[Command]) -> None:
+def _add(what: TripAction, model: type[Command]) -> None:
     rows = [row for row in TABLE if row.paper is Paper.REQUEST and row.step is what and row.permissions]
     permissions = list(dict.fromkeys(each for row in rows for each in row.permissions))
-    states = "、".join(f"{STATE_NAMES[s]} {s}" for s in State if any(s in row.sources for row in rows))
+    states = "、".join(f"{STATE_NAMES[s]} {s}" for s in TripState if any(s in row.sources for row in rows))
     effect = "；".join(row.effect for row in rows if row.effect)
     router.add_api_route(
         f"/trip-requests/{{id}}:{what}", _endpoint(what, model), methods=["POST"], response_model=TripStepTaken,
@@ -179,7 +179,7 @@ def taken(id: str, paper: Any) -> dict[str, Any]:
     }
 
 
-def _endpoint(what: Step, model: type[Command]) -> Callable[..., Awaitable[Response]]:
+def _endpoint(what: TripAction, model: type[Command]) -> Callable[..., Awaitable[Response]]:
     async def take(request: Request, id: ItemId) -> Response:
         command, actor, request_id = (
             await read_model(request, model),

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel
 
 from api.answers import page_of
-from office.requests.table import State, Step
+from office.requests.table import TripAction, TripState
 
 Kind = Literal["normal", "emergency", "backfill"]
 
@@ -16,7 +16,7 @@ Kind = Literal["normal", "emergency", "backfill"]
 class TripMay(BaseModel):
     """A step that the caller has the right to; `refused`: why not now, null: go on."""
 
-    step: Step
+    step: TripAction
     name: str
     refused: str | None
 
@@ -26,7 +26,7 @@ class TripEntry(BaseModel):
     is, with who delegated the right."""
 
     version: int
-    step: Step
+    step: TripAction
     name: str
     at: datetime
     by: str
@@ -43,7 +43,7 @@ class TripRequestRow(BaseModel):
     pool: str
     number: str | None
     kind: Kind
-    state: State
+    state: TripState
     state_name: str
     version: int
     category: str
@@ -60,7 +60,7 @@ class TripRequestRow(BaseModel):
     paper_late: bool
     against: str | None
     rating: int | None
-    dispatch_states: list[State]
+    dispatch_states: list[TripState]
 
 
 class ChainLevel(BaseModel):
@@ -80,7 +80,7 @@ class TripDispatchShort(BaseModel):
     id: str
     hidden: bool
     number: str | None = None
-    state: State | None = None
+    state: TripState | None = None
     state_name: str | None = None
     vehicle: str | None = None
     plate: str | None = None
@@ -101,7 +101,7 @@ class TripRequestView(BaseModel):
     pool: str
     number: str | None
     kind: Kind
-    state: State
+    state: TripState
     state_name: str
     version: int
     contents: dict[str, Any]
@@ -129,7 +129,7 @@ class TripDispatchRow(BaseModel):
     pool: str
     number: str
     kind: Kind
-    state: State
+    state: TripState
     state_name: str
     version: int
     vehicle: str
@@ -180,7 +180,7 @@ class TripStepTaken(BaseModel):
 
     id: str
     version: int
-    state: State
+    state: TripState
     state_name: str
     number: str | None
 

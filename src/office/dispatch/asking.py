@@ -27,7 +27,18 @@ from office.requests.contents import Command, RequestContents, RequestEdit, chin
 from office.requests.request import Act, Request, refusal
 from office.requests.rule_tables import known_logins, valid_table
 from office.requests.rules import Asked, chain_of, day_type, first_match, level_without_anybody
-from office.requests.table import APPLY, BEFORE, DISPATCH, OUT, OVER, Paper, State, Step, Who, row_of
+from office.requests.table import (
+    APPLY,
+    BEFORE,
+    DISPATCH,
+    OUT,
+    OVER,
+    Paper,
+    TripAction,
+    TripState,
+    Who,
+    row_of,
+)
 from office.requests.words import ABOUT_WHO, NotAllowedError, Refusal, StaleError, StepRefusedError
 from office.supervision.actors import Actor
 from registry.organisations import names_of, organisation_exists, units_above
@@ -40,7 +51,7 @@ from telemetry.geo import distance_mm
 #: Whoever has one of these in a unit sees all its requests; others their own.
 SEES: Final = ("trips:read", "trips:enter", "trips:approve", "trips:dispatch")
 #: Steps that somebody could take for ever.
-_AT_WILL: Final = frozenset({Step.NOTE, Step.EDIT, Step.DISPUTE})
+_AT_WILL: Final = frozenset({TripAction.NOTE, TripAction.EDIT, TripAction.DISPUTE})
 
 
 def no_such_request(id: str) -> NotThereError:
@@ -152,7 +163,9 @@ async def scope_of(desk: Desk, contents: RequestContents) -> str:
     return contents.scope
 
 
-async def step(connection: Connection, actor: Actor, id: str, what: Step, command: Command) -> RequestThread:
+async def step(
+    connection: Connection, actor: Actor, id: str, what: TripAction, command: Command
+) -> RequestThread:
     """Take a step; the request after it. In the caller's transaction.
 
     Raises NotThereError, NotAllowedError, StepRefusedError, StaleError, InvalidError; then nothing was written."""
@@ -169,10 +182,14 @@ async def step(connection: Connection, actor: Actor, id: str, what: Step, comman
     return await _follow(desk, thread, what)
 
 
-def asked_step(request: Request, what: Step) -> Step:
+def asked_step(request: Request, what: TripAction) -> TripAction:
     """``approve`` on a level that is not the last one is ENDORSE."""
-    if what is Step.APPROVE and request.state is State.PENDING and request.level < len(request.chain) - 1:
-        return Step.ENDORSE
+    if (
+        what is TripAction.APPROVE
+        and request.state is TripState.PENDING
+        and request.level < len(request.chain) - 1
+    ):
+        return TripAction.ENDORSE
     return what
 
 
@@ -185,7 +202,9 @@ def units_for(request: Request, permissions: Sequence[str]) -> list[str]:
     return [request.organisation]
 
 
-async def allowed(desk: Desk, actor: Actor, request: Request, what: Step) -> tuple[Step, frozenset[str]]:
+async def allowed(
+    desk: Desk, actor: Actor, request: Request, what: TripAction
+) -> tuple[TripAction, frozenset[str]]:
     """The step, and whose act it would be. Raises what keeps ``actor`` from it."""
     step_, found = await _tried(desk, actor, request, what)
     if isinstance(found, Refusal):
@@ -197,8 +216,8 @@ async def allowed(desk: Desk, actor: Actor, request: Request, what: Step) -> tup
 
 
 async def _tried(
-    desk: Desk, actor: Actor, request: Request, what: Step
-) -> tuple[Step, frozenset[str] | Refusal | None]:
+    desk: Desk, actor: Actor, request: Request, what: TripAction
+) -> tuple[TripAction, frozenset[str] | Refusal | None]:
     """(step, whose act it would be, or why not; None: the permission is lacking)."""
     what = asked_step(request, what)
     row = row_of(Paper.REQUEST, request.state, what)
@@ -214,7 +233,7 @@ async def _tried(
     if not ways:
         return what, None
     terms = desk.clocks.terms(request.organisation, request.begun_at)
-    departed = request.state is State.ASSIGNED and await _departed(desk.connection, request)
+    departed = request.state is TripState.ASSIGNED and await _departed(desk.connection, request)
     why: Refusal | None = None
     for persons in ways:
         act = Act(
@@ -235,15 +254,15 @@ async def _departed(connection: Connection, request: Request) -> bool:
     rows = await connection.fetch(
         "SELECT state FROM trip_dispatches WHERE id = ANY($1::text[])", list(request.dispatches)
     )
-    return any(State(row["state"]) in OUT or row["state"] == State.RETURNED for row in rows)
+    return any(TripState(row["state"]) in OUT or row["state"] == TripState.RETURNED for row in rows)
 
 
-async def possible(desk: Desk, actor: Actor, request: Request) -> list[tuple[Step, Refusal | None]]:
+async def possible(desk: Desk, actor: Actor, request: Request) -> list[tuple[TripAction, Refusal | None]]:
     """The steps that people take for which ``actor`` has the permission in this state, each with what keeps him from it."""
-    found: list[tuple[Step, Refusal | None]] = []
-    for what in Step:
+    found: list[tuple[TripAction, Refusal | None]] = []
+    for what in TripAction:
         row = row_of(Paper.REQUEST, request.state, what)
-        if row is None or not row.permissions or what in (Step.ENDORSE, Step.ASSIGN):
+        if row is None or not row.permissions or what in (TripAction.ENDORSE, TripAction.ASSIGN):
             continue
         _, way = await _tried(desk, actor, request, what)
         if way is None or way is Refusal.NOT_YOURS:
@@ -253,7 +272,7 @@ async def possible(desk: Desk, actor: Actor, request: Request) -> list[tuple[Ste
 
 
 async def _body(
-    desk: Desk, actor: Actor, thread: RequestThread, what: Step, command: Command
+    desk: Desk, actor: Actor, thread: RequestThread, what: TripAction, command: Command
 ) -> dict[str, Any]:
     if isinstance(command, RequestEdit):
         if command.contents.kind == "backfill" and thread.paper.kind != "backfill":
@@ -261,9 +280,9 @@ async def _body(
         body, _ = await complete(desk, actor, command.contents, thread.paper)
         return body
     body = plain(command)
-    if what is Step.SUBMIT:
+    if what is TripAction.SUBMIT:
         return body | await _submission(desk, thread.paper)
-    if what is Step.APPROVE:
+    if what is TripAction.APPROVE:
         return body | {"approver": actor.subject.name}
     return body
 
@@ -319,11 +338,11 @@ async def _submission(desk: Desk, request: Request) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def _follow(desk: Desk, thread: RequestThread, what: Step) -> RequestThread:
+async def _follow(desk: Desk, thread: RequestThread, what: TripAction) -> RequestThread:
     """What a step does besides its event."""
-    if what is Step.APPROVE:
+    if what is TripAction.APPROVE:
         return await after_approval(desk, thread)
-    if what is Step.CANCEL:
+    if what is TripAction.CANCEL:
         await _give_up(desk, thread)
     return thread
 
@@ -331,7 +350,7 @@ async def _follow(desk: Desk, thread: RequestThread, what: Step) -> RequestThrea
 async def after_approval(desk: Desk, thread: RequestThread) -> RequestThread:
     """An approved request goes to the dispatchers; of one whose vehicle drove first the paper is put right."""
     if not thread.paper.driven:
-        return await add_to_request(desk, thread, Step.QUEUE, frozenset(), {})
+        return await add_to_request(desk, thread, TripAction.QUEUE, frozenset(), {})
     return await opening.regularise(desk, thread)
 
 
@@ -358,13 +377,13 @@ async def drop_request(desk: Desk, dispatch: DispatchThread, request: str) -> bo
     left = [each for each in dispatch.paper.requests if each != request]
     if not left:
         body: dict[str, Any] = {"reason": "申请已取消 · the request was cancelled", "request": request}
-        await add_to_dispatch(desk, dispatch, Step.CANCEL, frozenset(), body)
+        await add_to_dispatch(desk, dispatch, TripAction.CANCEL, frozenset(), body)
         return True
     for each in left:
         if await read_request(desk.connection, each) is None:
             return False
     body = await opening.trip_body(desk.connection, left, dispatch.paper)
-    await add_to_dispatch(desk, dispatch, Step.LEAVE, frozenset(), body | {"left": request})
+    await add_to_dispatch(desk, dispatch, TripAction.LEAVE, frozenset(), body | {"left": request})
     return True
 
 

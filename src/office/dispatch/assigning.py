@@ -14,7 +14,7 @@ from office.dispatch.papers import Desk, add_to_dispatch, add_to_request, begin_
 from office.dispatch.threads import DispatchThread, RequestThread, new_id
 from office.requests.contents import Purpose, plain
 from office.requests.request import Request
-from office.requests.table import DISPATCH, Paper, State, Step
+from office.requests.table import DISPATCH, Paper, TripAction, TripState
 from office.requests.words import NotAllowedError, Refusal, StaleError, StepRefusedError
 from office.supervision.actors import Actor
 from registry.organisations import units_above
@@ -41,7 +41,7 @@ async def assign(desk: Desk, actor: Actor, given: DispatchNew) -> DispatchThread
         threads.append(thread)
     persons: frozenset[str] = frozenset()
     for thread in threads:
-        _, persons = await allowed(desk, actor, thread.paper, Step.ASSIGN)
+        _, persons = await allowed(desk, actor, thread.paper, TripAction.ASSIGN)
     by_id = {thread.id: thread for thread in threads}
     ordered = [by_id[each.id] for each in given.requests]
     _refuse_unwilling(ordered)
@@ -63,9 +63,9 @@ async def assign(desk: Desk, actor: Actor, given: DispatchNew) -> DispatchThread
     body = await first_body(desk, sent, ordered, since, until, "normal")
     if given.note is not None:
         body["note"] = given.note
-    made = await open_dispatch(desk, new_id(Paper.DISPATCH, desk.now), Step.ASSIGN, persons, body)
+    made = await open_dispatch(desk, new_id(Paper.DISPATCH, desk.now), TripAction.ASSIGN, persons, body)
     for thread in ordered:
-        await add_to_request(desk, thread, Step.ASSIGN, persons, link_body(made, sent))
+        await add_to_request(desk, thread, TripAction.ASSIGN, persons, link_body(made, sent))
     return made
 
 
@@ -123,7 +123,7 @@ async def emergency(desk: Desk, actor: Actor, given: DispatchEmergency) -> Dispa
     if not ways:
         raise NotAllowedError(sent.vehicle.organisation, (*DISPATCH, "trips:drive"))
     if not actor.human:
-        raise StepRefusedError(Refusal.NO_PERSON, 0, State.DRAFT)
+        raise StepRefusedError(Refusal.NO_PERSON, 0, TripState.DRAFT)
     await vehicles.hold(connection, sent.vehicle.no, sent.driver)
     await vehicles.refuse_taken(connection, sent.vehicle, sent.driver, sent.driver_name, since, until)
     id, dispatch = new_id(Paper.REQUEST, desk.now), new_id(Paper.DISPATCH, desk.now)
@@ -144,8 +144,8 @@ async def emergency(desk: Desk, actor: Actor, given: DispatchEmergency) -> Dispa
     request = await begin_with(desk, id, ways[0], contents)
     body = await first_body(desk, sent, [request], since, until, "emergency")
     body["reason"] = given.reason
-    made = await open_dispatch(desk, dispatch, Step.EMERGENCY, ways[0], body)
+    made = await open_dispatch(desk, dispatch, TripAction.EMERGENCY, ways[0], body)
     if given.departed is not None:
         said = {"at": since.isoformat(), "without_odometer": "紧急出车，事后补录 · emergency"}
-        made = await add_to_dispatch(desk, made, Step.DEPART, ways[0], said)
+        made = await add_to_dispatch(desk, made, TripAction.DEPART, ways[0], said)
     return made

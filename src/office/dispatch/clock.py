@@ -44,7 +44,7 @@ from office.dispatch.threads import (
     read_request,
     write_row,
 )
-from office.requests.table import BEFORE, OUT, Paper, State, Step
+from office.requests.table import BEFORE, OUT, Paper, TripAction, TripState
 from registry import orders
 from registry.refusals import RefusedError
 from runtime.connection import Connection
@@ -131,25 +131,27 @@ async def _request_due(desk: Desk, thread: RequestThread) -> RequestThread:
     """What is due of a request now, and done."""
     request, now = thread.paper, desk.now
     terms = desk.clocks.terms(request.organisation, request.begun_at)
-    if request.state is State.APPROVED:
+    if request.state is TripState.APPROVED:
         return await after_approval(desk, thread)
-    if request.state is State.ASSIGNED:
+    if request.state is TripState.ASSIGNED:
         return await settle_request(desk, thread)
     expires = expires_at(request, terms)
     if expires is not None and expires <= now:
-        against = "approver" if request.state is State.PENDING else "dispatcher"
-        return await add_to_request(desk, thread, Step.EXPIRE, _NOBODY, {"against": against})
+        against = "approver" if request.state is TripState.PENDING else "dispatcher"
+        return await add_to_request(desk, thread, TripAction.EXPIRE, _NOBODY, {"against": against})
     escalates = escalates_at(request)
     if escalates is not None and escalates <= now:
-        thread = await add_to_request(desk, thread, Step.ESCALATE, _NOBODY, {"level": request.level + 1})
+        thread = await add_to_request(
+            desk, thread, TripAction.ESCALATE, _NOBODY, {"level": request.level + 1}
+        )
         request = thread.paper
     silent = confirmed_at(request, desk.clocks.calendar, terms)
     if silent is not None and silent <= now:
-        return await add_to_request(desk, thread, Step.CONFIRM_SILENT, _NOBODY, {"default": True})
+        return await add_to_request(desk, thread, TripAction.CONFIRM_SILENT, _NOBODY, {"default": True})
     due = thread.row["paper_due"]
-    unfinished = request.state in (State.DRAFT, State.PENDING, State.REJECTED)
+    unfinished = request.state in (TripState.DRAFT, TripState.PENDING, TripState.REJECTED)
     if request.driven and not request.paper_late and unfinished and due is not None and due <= now:
-        return await add_to_request(desk, thread, Step.PAPER_LATE, _NOBODY, {"due": due.isoformat()})
+        return await add_to_request(desk, thread, TripAction.PAPER_LATE, _NOBODY, {"due": due.isoformat()})
     return thread
 
 
@@ -161,14 +163,14 @@ async def _look_at_dispatch(desk: Desk, id: str) -> bool:
     if thread.row["look_at"] is None or thread.row["look_at"] > desk.now:
         return False
     for request in requests:
-        gone = request.paper.state is State.CANCELLED and request.id in thread.paper.requests
+        gone = request.paper.state is TripState.CANCELLED and request.id in thread.paper.requests
         if gone and thread.paper.state in BEFORE:
             return await drop_request(desk, thread, request.id)  # who cancelled it did not reach the others
     after = await _dispatch_due(desk, thread)
     if after.paper.version == thread.paper.version:
         values = dispatch_row(desk, after.paper)
         await write_row(desk.connection, Paper.DISPATCH, id, values, new=False)
-    if after.paper.state is State.NO_SHOW:
+    if after.paper.state is TripState.NO_SHOW:
         for request in requests:
             if request.id in after.paper.requests:
                 await settle_request(desk, request)
@@ -183,21 +185,21 @@ async def _dispatch_due(desk: Desk, thread: DispatchThread) -> DispatchThread:
     waits = accept_by(dispatch, terms)
     if waits is not None and waits <= now:
         thread = await add_to_dispatch(
-            desk, thread, Step.UNANSWERED, _NOBODY, {"accept_by": waits.isoformat()}
+            desk, thread, TripAction.UNANSWERED, _NOBODY, {"accept_by": waits.isoformat()}
         )
     thread = await _by_track(desk, thread, terms)
     dispatch = thread.paper
     late = overdue_at(dispatch, overdue_h)
     if late is not None and late <= now:
         # From when on: as the order says, however late the clock looks.
-        thread = await add_to_dispatch(desk, thread, Step.OVERDUE, _NOBODY, {"since": late.isoformat()})
+        thread = await add_to_dispatch(desk, thread, TripAction.OVERDUE, _NOBODY, {"since": late.isoformat()})
         dispatch = thread.paper
     if (
-        dispatch.state is State.OVERDUE
+        dispatch.state is TripState.OVERDUE
         and not dispatch.listed
         and listed_at(dispatch, terms, overdue_h) <= now
     ):
-        thread = await add_to_dispatch(desk, thread, Step.LIST, _NOBODY, {"proposal": "supervision"})
+        thread = await add_to_dispatch(desk, thread, TripAction.LIST, _NOBODY, {"proposal": "supervision"})
     return thread
 
 
@@ -225,7 +227,7 @@ async def _by_track(desk: Desk, thread: DispatchThread, terms: dict[str, int]) -
     if waits:
         if found.left_at is not None:
             body = {"at": found.left_at.isoformat(), "source": "track"}
-            thread = await add_to_dispatch(desk, thread, Step.PROPOSE_DEPARTURE, _NOBODY, body)
+            thread = await add_to_dispatch(desk, thread, TripAction.PROPOSE_DEPARTURE, _NOBODY, body)
         else:
             no_show = no_show_at(dispatch, terms)
             # Without any fix nobody knows: it waits until the vehicle should be back.
@@ -234,12 +236,12 @@ async def _by_track(desk: Desk, thread: DispatchThread, terms: dict[str, int]) -
                     "reason": "计划出车后没有移动 · it has not moved",
                     "track": "seen" if found.seen else "none",
                 }
-                return await add_to_dispatch(desk, thread, Step.NO_SHOW, _NOBODY, body)
+                return await add_to_dispatch(desk, thread, TripAction.NO_SHOW, _NOBODY, body)
     if thread.paper.state in OUT and found.back_at is not None:
         after = thread.paper.actual_departure or thread.paper.proposed_departure
         if after is None or found.back_at > after:
             body = {"at": found.back_at.isoformat(), "source": "track"}
-            thread = await add_to_dispatch(desk, thread, Step.PROPOSE_RETURN, _NOBODY, body)
+            thread = await add_to_dispatch(desk, thread, TripAction.PROPOSE_RETURN, _NOBODY, body)
     return thread
 
 

@@ -24,7 +24,7 @@ from office.requests.contents import (
     TripStep,
     real_place,
 )
-from office.requests.table import Step
+from office.requests.table import TripAction
 from registry.places import Place
 from registry.refusals import PlacedError
 from registry.values import Identifier, Name, Time, readable
@@ -157,19 +157,19 @@ class DispatchSuspend(TripReason):
 
 
 #: What each step of a dispatch that people take has as its body.
-COMMANDS: Final[dict[Step, type[Command]]] = {
-    Step.JOIN: DispatchJoin,
-    Step.ACCEPT: TripStep,
-    Step.ASK_REASSIGN: TripReason,
-    Step.KEEP: TripReason,
-    Step.REASSIGN: DispatchReassign,
-    Step.DEPART: DispatchDepart,
-    Step.CANCEL: TripReason,
-    Step.CHANGE: DispatchChange,
-    Step.APPROVE_CHANGE: TripStep,
-    Step.REJECT_CHANGE: TripReason,
-    Step.SUSPEND: DispatchSuspend,
-    Step.RESUME: TripStep,
-    Step.RETURN: DispatchReturn,
-    Step.NOTE: TripNote,
+COMMANDS: Final[dict[TripAction, type[Command]]] = {
+    TripAction.JOIN: DispatchJoin,
+    TripAction.ACCEPT: TripStep,
+    TripAction.ASK_REASSIGN: TripReason,
+    TripAction.KEEP: TripReason,
+    TripAction.REASSIGN: DispatchReassign,
+    TripAction.DEPART: DispatchDepart,
+    TripAction.CANCEL: TripReason,
+    TripAction.CHANGE: DispatchChange,
+    TripAction.APPROVE_CHANGE: TripStep,
+    TripAction.REJECT_CHANGE: TripReason,
+    TripAction.SUSPEND: DispatchSuspend,
+    TripAction.RESUME: TripStep,
+    TripAction.RETURN: DispatchReturn,
+    TripAction.NOTE: TripNote,
 }

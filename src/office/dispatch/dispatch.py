@@ -14,15 +14,19 @@ from office.requests.table import (
     HOLDS,
     BrokenThreadError,
     Paper,
-    State,
-    Step,
+    TripAction,
+    TripState,
     Who,
     row_of,
 )
 from office.requests.words import Refusal
 
 #: How a dispatch begins.
-FIRST: Final = {Step.ASSIGN: State.ASSIGNED, Step.EMERGENCY: State.ASSIGNED, Step.BACKFILL: State.RETURNED}
+FIRST: Final = {
+    TripAction.ASSIGN: TripState.ASSIGNED,
+    TripAction.EMERGENCY: TripState.ASSIGNED,
+    TripAction.BACKFILL: TripState.RETURNED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Dispatch:
     holds; None = from the beginning. ``late_change``: one that waits for an approver, with ``late_by``: who entered it.
     ``proposed_*``: as the track shows it."""
 
-    state: State
+    state: TripState
     version: int
     organisation: str
     pool: str
@@ -107,12 +111,12 @@ _GUARDS: Final[Mapping[str, tuple[Callable[[Dispatch, Act], bool], Refusal]]] = 
 }  # fmt: skip
 
 
-def refusal(dispatch: Dispatch, step: Step, act: Act) -> Refusal | None:
+def refusal(dispatch: Dispatch, step: TripAction, act: Act) -> Refusal | None:
     """Why ``act`` may not take ``step`` now; None: it may."""
     row = row_of(Paper.DISPATCH, dispatch.state, step)
     if row is None:
         return Refusal.NOT_NOW
-    if row.permissions and not act.human and step is not Step.NOTE:
+    if row.permissions and not act.human and step is not TripAction.NOTE:
         return Refusal.NO_PERSON
     mine = dispatch.driver_user is not None and f"user:{dispatch.driver_user}" in act.persons
     if row.who is Who.DRIVER and not act.for_others and not mine:
@@ -170,8 +174,8 @@ def _maybe(body: Mapping[str, Any], name: str) -> datetime | None:
 #: Steps that make a version of the order.
 WRITES_ORDER: Final = frozenset(
     {
-        Step.ASSIGN, Step.EMERGENCY, Step.BACKFILL, Step.JOIN, Step.LEAVE, Step.REASSIGN, Step.PAPER, Step.DEPART, Step.NO_SHOW, Step.CANCEL,
-        Step.CHANGE, Step.APPROVE_CHANGE, Step.RETURN,
+        TripAction.ASSIGN, TripAction.EMERGENCY, TripAction.BACKFILL, TripAction.JOIN, TripAction.LEAVE, TripAction.REASSIGN, TripAction.PAPER, TripAction.DEPART, TripAction.NO_SHOW, TripAction.CANCEL,
+        TripAction.CHANGE, TripAction.APPROVE_CHANGE, TripAction.RETURN,
     }
 )  # fmt: skip
 
@@ -181,7 +185,7 @@ def advance(dispatch: Dispatch, event: Event) -> Dispatch:
     row = row_of(Paper.DISPATCH, dispatch.state, event.step)
     if row is None or event.version != dispatch.version + 1:
         raise BrokenThreadError(f"{event.step} {event.version} after {dispatch.state} {dispatch.version}")
-    if not event.persons and event.step not in BY_PROGRAM and event.step is not Step.CANCEL:
+    if not event.persons and event.step not in BY_PROGRAM and event.step is not TripAction.CANCEL:
         raise BrokenThreadError(f"{event.step} {event.version} is nobody's act")
     changed: dict[str, Any] = {"state": row.target or dispatch.state, "version": event.version}
     if event.step in WRITES_ORDER:
@@ -243,33 +247,33 @@ def _late_approved(dispatch: Dispatch, event: Event, body: Mapping[str, Any]) ->
     }
 
 
-_EFFECTS: Final[Mapping[Step, Callable[[Dispatch, Event, Mapping[str, Any]], dict[str, Any]]]] = {
-    Step.JOIN: _new_trip,
-    Step.LEAVE: _new_trip,
-    Step.PAPER: lambda dispatch, event, body: _new_trip(dispatch, event, body) | {"holds_from": None},
-    Step.UNANSWERED: lambda dispatch, event, body: {"unanswered": True},
-    Step.KEEP: lambda dispatch, event, body: {"assigned_at": event.at, "unanswered": False},
-    Step.REASSIGN: _reassigned,
-    Step.DEPART: lambda dispatch, event, body: {
+_EFFECTS: Final[Mapping[TripAction, Callable[[Dispatch, Event, Mapping[str, Any]], dict[str, Any]]]] = {
+    TripAction.JOIN: _new_trip,
+    TripAction.LEAVE: _new_trip,
+    TripAction.PAPER: lambda dispatch, event, body: _new_trip(dispatch, event, body) | {"holds_from": None},
+    TripAction.UNANSWERED: lambda dispatch, event, body: {"unanswered": True},
+    TripAction.KEEP: lambda dispatch, event, body: {"assigned_at": event.at, "unanswered": False},
+    TripAction.REASSIGN: _reassigned,
+    TripAction.DEPART: lambda dispatch, event, body: {
         "actual_departure": _time(body["at"]),
         "odometer_out_m": body.get("odometer_m"),
     },
-    Step.PROPOSE_DEPARTURE: lambda dispatch, event, body: {"proposed_departure": _time(body["at"])},
-    Step.NO_SHOW: lambda dispatch, event, body: {"cancelled_at": event.at},
-    Step.CANCEL: lambda dispatch, event, body: {"cancelled_at": event.at},
-    Step.CHANGE: _changed,
-    Step.CHANGE_LATE: lambda dispatch, event, body: {"late_change": body, "late_by": event.persons},
-    Step.APPROVE_CHANGE: _late_approved,
-    Step.REJECT_CHANGE: lambda dispatch, event, body: {"late_change": None, "late_by": frozenset()},
-    Step.RETURN: lambda dispatch, event, body: {
+    TripAction.PROPOSE_DEPARTURE: lambda dispatch, event, body: {"proposed_departure": _time(body["at"])},
+    TripAction.NO_SHOW: lambda dispatch, event, body: {"cancelled_at": event.at},
+    TripAction.CANCEL: lambda dispatch, event, body: {"cancelled_at": event.at},
+    TripAction.CHANGE: _changed,
+    TripAction.CHANGE_LATE: lambda dispatch, event, body: {"late_change": body, "late_by": event.persons},
+    TripAction.APPROVE_CHANGE: _late_approved,
+    TripAction.REJECT_CHANGE: lambda dispatch, event, body: {"late_change": None, "late_by": frozenset()},
+    TripAction.RETURN: lambda dispatch, event, body: {
         "actual_return": _time(body["at"]),
         "odometer_in_m": body.get("odometer_m"),
         # Who was never entered as departed has departed as the track, else the paper, says.
         "actual_departure": dispatch.actual_departure or _maybe(body, "departed"),
     },
-    Step.PROPOSE_RETURN: lambda dispatch, event, body: {"proposed_return": _time(body["at"])},
-    Step.OVERDUE: lambda dispatch, event, body: {"overdue_at": event.at},
-    Step.LIST: lambda dispatch, event, body: {"listed": True},
+    TripAction.PROPOSE_RETURN: lambda dispatch, event, body: {"proposed_return": _time(body["at"])},
+    TripAction.OVERDUE: lambda dispatch, event, body: {"overdue_at": event.at},
+    TripAction.LIST: lambda dispatch, event, body: {"listed": True},
 }
 
 

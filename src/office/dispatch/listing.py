@@ -13,7 +13,7 @@ from office.dispatch.dispatch import Dispatch
 from office.dispatch.terms import confirmed_at, escalates_at, expires_at
 from office.dispatch.threads import Entry, read_dispatch
 from office.identity.scope import FEW_UNITS, in_order
-from office.requests.table import STATE_NAMES, STEP_NAMES, State, Step
+from office.requests.table import STATE_NAMES, STEP_NAMES, TripAction, TripState
 from office.requests.words import SAID, Refusal
 from office.supervision.actors import Actor, reach_of
 from registry.organisations import units_below
@@ -38,7 +38,7 @@ MASKED: Final = "涉密车辆"
 class RequestFilter:
     """None = any. ``organisation``: with the units below it. ``mine``: his own; ``to_decide``: those that wait for him."""
 
-    state: State | None = None
+    state: TripState | None = None
     organisation: str | None = None
     kind: str | None = None
     mine: bool = False
@@ -53,7 +53,7 @@ class DispatchFilter:
     """None = any. ``mine``: those that he drives. ``open``: those whose vehicle is taken. ``listed``: proposed for supervision; ``proposed``: the track
     shows what nobody has confirmed; ``late_change``: a change after the fact waits."""
 
-    state: State | None = None
+    state: TripState | None = None
     organisation: str | None = None
     vehicle: str | None = None
     driver: str | None = None
@@ -139,7 +139,7 @@ async def _filter_requests(
 
 
 def _request_row(row: Any) -> dict[str, Any]:
-    state = State(row["state"])
+    state = TripState(row["state"])
     return dict(row) | {"state_name": STATE_NAMES[state], "dispatch_states": sorted(row["dispatch_states"])}
 
 
@@ -192,7 +192,7 @@ async def list_dispatches(
             f"SELECT {_DISPATCH} FROM trip_dispatches t{asked.where} ORDER BY t.planned_departure DESC, t.id LIMIT {most}",  # noqa: S608 - constants
             *asked.arguments,
         )
-    return [dict(row) | {"state_name": STATE_NAMES[State(row["state"])]} for row in rows]
+    return [dict(row) | {"state_name": STATE_NAMES[TripState(row["state"])]} for row in rows]
 
 
 async def counts(connection: Connection, actor: Actor) -> dict[str, int]:
@@ -200,10 +200,10 @@ async def counts(connection: Connection, actor: Actor) -> dict[str, int]:
     found: dict[str, int] = {}
     for name, filters in (
         ("to_decide", RequestFilter(to_decide=True)),
-        ("to_confirm", RequestFilter(mine=True, state=State.TO_CONFIRM)),
-        ("waiting", RequestFilter(state=State.WAITING)),
-        ("no_vehicle", RequestFilter(state=State.NO_VEHICLE)),
-        ("disputed", RequestFilter(state=State.DISPUTED)),
+        ("to_confirm", RequestFilter(mine=True, state=TripState.TO_CONFIRM)),
+        ("waiting", RequestFilter(state=TripState.WAITING)),
+        ("no_vehicle", RequestFilter(state=TripState.NO_VEHICLE)),
+        ("disputed", RequestFilter(state=TripState.DISPUTED)),
         ("late_papers", RequestFilter(late=True)),
     ):
         asked = Conditions()
@@ -218,9 +218,9 @@ async def counts(connection: Connection, actor: Actor) -> dict[str, int]:
             )
         )
     for name, chosen in (
-        ("overdue", DispatchFilter(state=State.OVERDUE)),
-        ("listed", DispatchFilter(listed=True, state=State.OVERDUE)),
-        ("reassigning", DispatchFilter(state=State.REASSIGNING)),
+        ("overdue", DispatchFilter(state=TripState.OVERDUE)),
+        ("listed", DispatchFilter(listed=True, state=TripState.OVERDUE)),
+        ("reassigning", DispatchFilter(state=TripState.REASSIGNING)),
         ("proposed", DispatchFilter(proposed=True)),
         ("late_changes", DispatchFilter(late_change=True)),
     ):
@@ -277,10 +277,10 @@ async def show_request(connection: Connection, actor: Actor, id: str) -> dict[st
     }
 
 
-def _level_state(state: State, number: int, level: int) -> str:
-    if state is State.PENDING:
+def _level_state(state: TripState, number: int, level: int) -> str:
+    if state is TripState.PENDING:
         return "agreed" if number < level else "deciding" if number == level else "waiting"
-    if state in (State.REJECTED, State.WITHDRAWN, State.EXPIRED):
+    if state in (TripState.REJECTED, TripState.WITHDRAWN, TripState.EXPIRED):
         return "agreed" if number < level else "ended" if number == level else "waiting"
     return "agreed"
 
@@ -345,7 +345,7 @@ async def show_dispatch(connection: Connection, actor: Actor, id: str) -> dict[s
     }
 
 
-def _may(steps: Sequence[tuple[Step, Refusal | None]]) -> list[dict[str, Any]]:
+def _may(steps: Sequence[tuple[TripAction, Refusal | None]]) -> list[dict[str, Any]]:
     return [
         {"step": step, "name": STEP_NAMES[step], "refused": None if why is None else SAID[why]}
         for step, why in steps

@@ -27,7 +27,7 @@ from office.dispatch.threads import (
 )
 from office.requests.contents import PURPOSE_NAMES, Driven, Purpose
 from office.requests.request import Request
-from office.requests.table import OVER, Paper, State, Step
+from office.requests.table import OVER, Paper, TripAction, TripState
 from registry.drivers import drivers_of
 from registry.vehicles import vehicles_by_id
 from runtime.connection import Connection
@@ -161,8 +161,8 @@ async def regularise(desk: Desk, thread: RequestThread) -> RequestThread:
     sent = await vehicles.fit(desk.connection, vehicle.id, driven.get("driver"), since, until, driven=True)
     body = await first_body(desk, sent, [thread], since, until, "backfill")
     body |= {"actual_departure": since.isoformat(), "actual_return": until.isoformat()}
-    made = await open_dispatch(desk, new_id(Paper.DISPATCH, desk.now), Step.BACKFILL, frozenset(), body)
-    thread = await add_to_request(desk, thread, Step.REGULARISE, frozenset(), link_body(made, sent))
+    made = await open_dispatch(desk, new_id(Paper.DISPATCH, desk.now), TripAction.BACKFILL, frozenset(), body)
+    thread = await add_to_request(desk, thread, TripAction.REGULARISE, frozenset(), link_body(made, sent))
     return await settle_request(desk, thread)
 
 
@@ -172,16 +172,16 @@ async def _paper(desk: Desk, thread: RequestThread) -> RequestThread:
     if dispatch is None:
         return thread
     body = await trip_body(desk.connection, dispatch.paper.requests, dispatch.paper)
-    if dispatch.paper.state in OVER and dispatch.paper.state is not State.RETURNED:
+    if dispatch.paper.state in OVER and dispatch.paper.state is not TripState.RETURNED:
         body["trip"] = dict(dispatch.paper.trip) | {"approver": body["trip"]["approver"]}
-    await add_to_dispatch(desk, dispatch, Step.PAPER, frozenset(), body)
+    await add_to_dispatch(desk, dispatch, TripAction.PAPER, frozenset(), body)
     said = {"dispatch": dispatch.id, "number": dispatch.paper.number, "unit": dispatch.paper.organisation}
-    thread = await add_to_request(desk, thread, Step.REGULARISE, frozenset(), said)
+    thread = await add_to_request(desk, thread, TripAction.REGULARISE, frozenset(), said)
     return await settle_request(desk, thread)
 
 
 async def note_return(desk: Desk, threads: Sequence[RequestThread], returned: datetime) -> None:
     """Vehicles that drove first are back: until when their papers are due."""
     for thread in threads:
-        if thread.paper.state in (State.DRAFT, State.PENDING, State.REJECTED):
+        if thread.paper.state in (TripState.DRAFT, TripState.PENDING, TripState.REJECTED):
             await set_paper_due(desk, thread, returned)

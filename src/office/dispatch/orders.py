@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from office.dispatch.dispatch import Dispatch
-from office.requests.table import BEFORE, OUT, State
+from office.requests.table import BEFORE, OUT, TripState
 from registry import orders
 from registry.orders import DispatchOrder
 from registry.places import Place
@@ -22,7 +22,7 @@ def order_of(id: str, dispatch: Dispatch) -> DispatchOrder:
     status = (
         "approved" if dispatch.state in BEFORE
         else "departed" if dispatch.state in OUT
-        else "returned" if dispatch.state is State.RETURNED
+        else "returned" if dispatch.state is TripState.RETURNED
         else "cancelled"
     )  # fmt: skip
     cancelled = status == "cancelled"

@@ -28,7 +28,7 @@ from office.requests.messages import tell
 from office.requests.request import Event, Request
 from office.requests.request import advance as advance_request
 from office.requests.request import begin as begin_request
-from office.requests.table import OVER, Paper, State, Step
+from office.requests.table import OVER, Paper, TripAction, TripState
 from office.supervision.actors import Actor
 from runtime.connection import Connection
 
@@ -51,7 +51,7 @@ class Desk:
 
 async def begin_with(desk: Desk, id: str, persons: frozenset[str], body: Mapping[str, Any]) -> RequestThread:
     """A new request; its first event."""
-    event = Event(1, Step.DRAFT, desk.now, persons, body)
+    event = Event(1, TripAction.DRAFT, desk.now, persons, body)
     request, entry = begin_request(event), desk.entry(event)
     await write_row(desk.connection, Paper.REQUEST, id, request_row(desk, request, None), new=True)
     await store(desk.connection, Paper.REQUEST, id, entry)
@@ -59,14 +59,14 @@ async def begin_with(desk: Desk, id: str, persons: frozenset[str], body: Mapping
 
 
 async def add_to_request(
-    desk: Desk, thread: RequestThread, step: Step, persons: frozenset[str], body: Mapping[str, Any]
+    desk: Desk, thread: RequestThread, step: TripAction, persons: frozenset[str], body: Mapping[str, Any]
 ) -> RequestThread:
     """One more event of a request, and its messages."""
     event = Event(thread.paper.version + 1, step, desk.now, persons, body)
     after, entry = advance_request(thread.paper, event), desk.entry(event)
     await store(desk.connection, Paper.REQUEST, thread.id, entry)
     due = thread.row["paper_due"]
-    if step is Step.SUBMIT and after.kind == "backfill":
+    if step is TripAction.SUBMIT and after.kind == "backfill":
         returned = datetime.fromisoformat(after.contents["driven"]["returned"])
         due = end_of(desk.clocks.calendar, returned, _terms(desk, after)["backfill_wd"])
     values = request_row(desk, after, due)
@@ -124,26 +124,26 @@ async def set_paper_due(desk: Desk, thread: RequestThread, returned: datetime) -
     )
 
 
-async def _tell_of_request(desk: Desk, id: str, request: Request, step: Step) -> None:
+async def _tell_of_request(desk: Desk, id: str, request: Request, step: TripAction) -> None:
     unit, pool = request.organisation, request.pool
     own = [(key, unit) for key in sorted(request.own)]
     persons: list[tuple[str, str]] = []
     units: list[tuple[str, str]] = []
-    if step in (Step.SUBMIT, Step.ENDORSE, Step.ESCALATE):
+    if step in (TripAction.SUBMIT, TripAction.ENDORSE, TripAction.ESCALATE):
         deciders = request.deciders or frozenset()
         persons = [(key, unit) for key in sorted(deciders)]
         units = [] if deciders else [(unit, "trips:approve")]
-        if step is Step.ESCALATE:
+        if step is TripAction.ESCALATE:
             units.append((unit, "trips:enter"))
-    elif step in (Step.QUEUE, Step.DISPUTE):
+    elif step in (TripAction.QUEUE, TripAction.DISPUTE):
         units = [(pool, "trips:dispatch")]
-    elif step is Step.PAPER_LATE:
+    elif step is TripAction.PAPER_LATE:
         persons, units = own, [(unit, "trips:enter")]
     elif step in (
-        Step.APPROVE, Step.REJECT, Step.EXPIRE, Step.NO_VEHICLE, Step.RELEASE, Step.FINISH, Step.NO_SHOW, Step.ANSWER, Step.ASSIGN,
+        TripAction.APPROVE, TripAction.REJECT, TripAction.EXPIRE, TripAction.NO_VEHICLE, TripAction.RELEASE, TripAction.FINISH, TripAction.NO_SHOW, TripAction.ANSWER, TripAction.ASSIGN,
     ):  # fmt: skip
         persons = own
-    elif step is Step.CANCEL:
+    elif step is TripAction.CANCEL:
         units = [(pool, "trips:dispatch")]
     await tell(
         desk.connection, Paper.REQUEST, id, number=request.number, step=step, state=request.state, at=desk.now,
@@ -155,7 +155,7 @@ async def _tell_of_request(desk: Desk, id: str, request: Request, step: Step) ->
 
 
 async def open_dispatch(
-    desk: Desk, id: str, step: Step, persons: frozenset[str], body: Mapping[str, Any]
+    desk: Desk, id: str, step: TripAction, persons: frozenset[str], body: Mapping[str, Any]
 ) -> DispatchThread:
     """A new dispatch, linked to its requests, with the first version of its order."""
     event = Event(1, step, desk.now, persons, body)
@@ -169,7 +169,7 @@ async def open_dispatch(
 
 
 async def add_to_dispatch(
-    desk: Desk, thread: DispatchThread, step: Step, persons: frozenset[str], body: Mapping[str, Any]
+    desk: Desk, thread: DispatchThread, step: TripAction, persons: frozenset[str], body: Mapping[str, Any]
 ) -> DispatchThread:
     """One more event of a dispatch, the version of its order, and its messages."""
     event = Event(thread.paper.version + 1, step, desk.now, persons, body)
@@ -177,7 +177,7 @@ async def add_to_dispatch(
     await store(desk.connection, Paper.DISPATCH, thread.id, entry)
     values = dispatch_row(desk, after)
     await write_row(desk.connection, Paper.DISPATCH, thread.id, values, new=False)
-    if step is Step.JOIN:
+    if step is TripAction.JOIN:
         await link(desk.connection, thread.id, after.requests)
     if step in WRITES_ORDER:
         await _write_order(desk, thread.id, after)
@@ -227,27 +227,27 @@ def dispatch_row(desk: Desk, dispatch: Dispatch) -> dict[str, Any]:
     }
 
 
-async def _tell_of_dispatch(desk: Desk, id: str, dispatch: Dispatch, step: Step) -> None:
+async def _tell_of_dispatch(desk: Desk, id: str, dispatch: Dispatch, step: TripAction) -> None:
     driver = [(f"user:{dispatch.driver_user}", dispatch.organisation)] if dispatch.driver_user else []
     office = [(dispatch.pool, "trips:dispatch")]
     persons: Iterable[tuple[str, str]] = ()
     units: list[tuple[str, str]] = []
     if step in (
-        Step.ASSIGN,
-        Step.EMERGENCY,
-        Step.REASSIGN,
-        Step.CANCEL,
-        Step.NO_SHOW,
-        Step.JOIN,
-        Step.KEEP,
-        Step.PROPOSE_DEPARTURE,
+        TripAction.ASSIGN,
+        TripAction.EMERGENCY,
+        TripAction.REASSIGN,
+        TripAction.CANCEL,
+        TripAction.NO_SHOW,
+        TripAction.JOIN,
+        TripAction.KEEP,
+        TripAction.PROPOSE_DEPARTURE,
     ):
         persons = driver
-    elif step in (Step.OVERDUE, Step.PROPOSE_RETURN):
+    elif step in (TripAction.OVERDUE, TripAction.PROPOSE_RETURN):
         persons, units = driver, office
-    elif step in (Step.UNANSWERED, Step.ASK_REASSIGN, Step.LIST):
+    elif step in (TripAction.UNANSWERED, TripAction.ASK_REASSIGN, TripAction.LIST):
         units = office
-    elif step is Step.CHANGE_LATE:
+    elif step is TripAction.CHANGE_LATE:
         units = [(unit, "trips:approve") for unit in dispatch.trip["request_units"]]
     await tell(
         desk.connection, Paper.DISPATCH, id, number=dispatch.number, step=step, state=dispatch.state, at=desk.now,
@@ -261,7 +261,7 @@ async def _tell_of_dispatch(desk: Desk, id: str, dispatch: Dispatch, step: Step)
 async def settle_request(desk: Desk, thread: RequestThread) -> RequestThread:
     """What becomes of a request whose dispatches may all be over: it is to be confirmed, was not used, or waits again."""
     request = thread.paper
-    if request.state is not State.ASSIGNED:
+    if request.state is not TripState.ASSIGNED:
         return thread
     states = []
     for id in request.dispatches:
@@ -273,10 +273,10 @@ async def settle_request(desk: Desk, thread: RequestThread) -> RequestThread:
             return thread
         if thread.id in other.paper.requests:
             states.append(other.paper.state)
-    if State.RETURNED in states:
-        return await add_to_request(desk, thread, Step.FINISH, frozenset(), {})
-    if State.NO_SHOW in states:
-        return await add_to_request(desk, thread, Step.NO_SHOW, frozenset(), {})
+    if TripState.RETURNED in states:
+        return await add_to_request(desk, thread, TripAction.FINISH, frozenset(), {})
+    if TripState.NO_SHOW in states:
+        return await add_to_request(desk, thread, TripAction.NO_SHOW, frozenset(), {})
     if request.driven:  # an emergency for which nobody drove in the end
-        return await add_to_request(desk, thread, Step.NO_SHOW, frozenset(), {})
-    return await add_to_request(desk, thread, Step.RELEASE, frozenset(), {})
+        return await add_to_request(desk, thread, TripAction.NO_SHOW, frozenset(), {})
+    return await add_to_request(desk, thread, TripAction.RELEASE, frozenset(), {})

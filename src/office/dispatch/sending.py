@@ -31,7 +31,7 @@ from office.dispatch.threads import (
     read_request,
 )
 from office.requests.contents import Command, plain
-from office.requests.table import APPROVE, OVER, Paper, State, Step, Who, row_of
+from office.requests.table import APPROVE, OVER, Paper, TripAction, TripState, Who, row_of
 from office.requests.words import NotAllowedError, Refusal, StaleError, StepRefusedError
 from office.supervision.actors import Actor
 from registry.refusals import AHEAD
@@ -41,7 +41,14 @@ from runtime.units import CHINA
 
 #: Steps that somebody could take for ever.
 _AT_WILL: Final = frozenset(
-    {Step.NOTE, Step.CHANGE, Step.REASSIGN, Step.ASK_REASSIGN, Step.SUSPEND, Step.JOIN}
+    {
+        TripAction.NOTE,
+        TripAction.CHANGE,
+        TripAction.REASSIGN,
+        TripAction.ASK_REASSIGN,
+        TripAction.SUSPEND,
+        TripAction.JOIN,
+    }
 )
 
 
@@ -68,7 +75,9 @@ async def seen(connection: Connection, actor: Actor, id: str) -> DispatchThread:
     return thread
 
 
-async def step(connection: Connection, actor: Actor, id: str, what: Step, command: Command) -> DispatchThread:
+async def step(
+    connection: Connection, actor: Actor, id: str, what: TripAction, command: Command
+) -> DispatchThread:
     """Take a step; the dispatch after it. In the caller's transaction, which is begun again when others got in its way.
 
     Raises NotThereError, NotAllowedError, StepRefusedError, StaleError, ConflictError, InvalidError; then nothing was written."""
@@ -87,14 +96,14 @@ async def step(connection: Connection, actor: Actor, id: str, what: Step, comman
         raise InvalidError("", "本单的办理记录过多，只能继续办结 · too many entries: bring it to its end")
     desk = await desk_of(connection, actor)
     late = isinstance(command, DispatchChange) and await _is_late(desk, dispatch, command)
-    persons = await allowed(desk, actor, dispatch, Step.CHANGE_LATE if late else what)
+    persons = await allowed(desk, actor, dispatch, TripAction.CHANGE_LATE if late else what)
     if isinstance(command, DispatchJoin) and joining is not None:
         return await _join(desk, actor, thread, joining.id, command, persons)
     body = await _body(desk, actor, thread, what, command)
-    if what is Step.REASSIGN:
+    if what is TripAction.REASSIGN:
         refuse_decider([request.paper for request in requests], body.get("driver_user"))
     if late:
-        what = Step.CHANGE_LATE
+        what = TripAction.CHANGE_LATE
     thread = await add_to_dispatch(desk, thread, what, persons, body)
     await _follow(desk, thread, requests, what)
     return thread
@@ -109,7 +118,7 @@ def units_for(dispatch: Dispatch, permissions: Sequence[str]) -> list[str]:
     return [*own, *asked] if "trips:apply" in permissions else own
 
 
-async def allowed(desk: Desk, actor: Actor, dispatch: Dispatch, what: Step) -> frozenset[str]:
+async def allowed(desk: Desk, actor: Actor, dispatch: Dispatch, what: TripAction) -> frozenset[str]:
     """Whose act ``what`` would be. Raises what keeps ``actor`` from it."""
     found = await _tried(desk, actor, dispatch, what)
     if isinstance(found, Refusal):
@@ -120,7 +129,9 @@ async def allowed(desk: Desk, actor: Actor, dispatch: Dispatch, what: Step) -> f
     return found
 
 
-async def _tried(desk: Desk, actor: Actor, dispatch: Dispatch, what: Step) -> frozenset[str] | Refusal | None:
+async def _tried(
+    desk: Desk, actor: Actor, dispatch: Dispatch, what: TripAction
+) -> frozenset[str] | Refusal | None:
     row = row_of(Paper.DISPATCH, dispatch.state, what)
     if row is None or not row.permissions:
         return Refusal.NOT_NOW
@@ -145,28 +156,28 @@ async def _tried(desk: Desk, actor: Actor, dispatch: Dispatch, what: Step) -> fr
     return why
 
 
-async def possible(desk: Desk, actor: Actor, dispatch: Dispatch) -> list[tuple[Step, Refusal | None]]:
+async def possible(desk: Desk, actor: Actor, dispatch: Dispatch) -> list[tuple[TripAction, Refusal | None]]:
     """The steps that people take for which ``actor`` has the permission in this state, each with what keeps him from it."""
-    found: list[tuple[Step, Refusal | None]] = []
-    for what in Step:
+    found: list[tuple[TripAction, Refusal | None]] = []
+    for what in TripAction:
         row = row_of(Paper.DISPATCH, dispatch.state, what)
         if (
             row is None
             or not row.permissions
-            or (what is Step.CHANGE_LATE and dispatch.state is not State.RETURNED)
+            or (what is TripAction.CHANGE_LATE and dispatch.state is not TripState.RETURNED)
         ):
             continue
         way = await _tried(desk, actor, dispatch, what)
         if way is None or way in (Refusal.NOT_YOURS, Refusal.NO_CHANGE):
             continue
-        if what is Step.CHANGE_LATE:
-            what = Step.CHANGE
+        if what is TripAction.CHANGE_LATE:
+            what = TripAction.CHANGE
         found.append((what, way if isinstance(way, Refusal) else None))
     return found
 
 
 async def _body(
-    desk: Desk, actor: Actor, thread: DispatchThread, what: Step, command: Command
+    desk: Desk, actor: Actor, thread: DispatchThread, what: TripAction, command: Command
 ) -> dict[str, Any]:
     """What the event keeps: what was sent, and what follows from it."""
     dispatch, body = thread.paper, plain(command)
@@ -181,7 +192,7 @@ async def _body(
             body["departed"] = (dispatch.proposed_departure or dispatch.planned_departure).isoformat()
     elif isinstance(command, DispatchChange):
         body |= await _change(desk, thread, command)
-    elif what is Step.APPROVE_CHANGE and dispatch.late_change is not None:
+    elif what is TripAction.APPROVE_CHANGE and dispatch.late_change is not None:
         trip = dict(dispatch.trip)
         added = list(dispatch.late_change["stops"])
         trip["destinations"] = [*trip["destinations"], *added][:50]
@@ -254,7 +265,7 @@ def _return(desk: Desk, actor: Actor, dispatch: Dispatch, command: DispatchRetur
             f"归队里程小于出车时的 {out / 1000:.1f} 公里，里程表不会倒转，请核对 · less than at the departure ({out / 1000:.1f} km); an odometer does not run backwards",
         )
     mine = dispatch.driver_user is not None and actor.person == f"user:{dispatch.driver_user}"
-    if dispatch.state is State.OVERDUE and not mine and command.reason is None:
+    if dispatch.state is TripState.OVERDUE and not mine and command.reason is None:
         raise InvalidError(
             "/reason",
             "逾期的归队由调度员登记的，须写明原因 · the return of an overdue vehicle: say why it is late",
@@ -264,7 +275,7 @@ def _return(desk: Desk, actor: Actor, dispatch: Dispatch, command: DispatchRetur
 
 async def _is_late(desk: Desk, dispatch: Dispatch, command: DispatchChange) -> bool:
     """Whether a change is a 补单: the vehicle is back, or has been at one of the new stops already. Then an approver decides."""
-    if dispatch.state is not State.RETURNED:
+    if dispatch.state is not TripState.RETURNED:
         since = dispatch.actual_departure or dispatch.planned_departure
         places = [place.original() for place in command.stops]
         if not places or not await reached(
@@ -320,8 +331,10 @@ async def _join(
     joining = await read_request(desk.connection, request, lock=True)
     if joining is None or joining.paper.version != command.request.version:
         found = joining.paper if joining is not None else None
-        raise StaleError(Paper.REQUEST, found.version if found else 0, found.state if found else State.DRAFT)
-    await allowed_of_request(desk, actor, joining.paper, Step.ASSIGN)
+        raise StaleError(
+            Paper.REQUEST, found.version if found else 0, found.state if found else TripState.DRAFT
+        )
+    await allowed_of_request(desk, actor, joining.paper, TripAction.ASSIGN)
     dispatch = thread.paper
     refuse_decider([joining.paper], dispatch.driver_user)
     if request in dispatch.requests:
@@ -335,17 +348,23 @@ async def _join(
                 f"申请 {other.paper.number} 未同意合乘，请单独派车 · request {other.paper.number} does not agree to be pooled",
             )
     body: dict[str, Any] = plain(command) | await trip_body(desk.connection, ids, dispatch)
-    thread = await add_to_dispatch(desk, thread, Step.JOIN, persons, body)
+    thread = await add_to_dispatch(desk, thread, TripAction.JOIN, persons, body)
     said = {"dispatch": thread.id, "number": dispatch.number, "unit": dispatch.organisation}
-    await add_to_request(desk, joining, Step.ASSIGN, persons, said)
+    await add_to_request(desk, joining, TripAction.ASSIGN, persons, said)
     return thread
 
 
-async def _follow(desk: Desk, thread: DispatchThread, requests: Sequence[RequestThread], what: Step) -> None:
+async def _follow(
+    desk: Desk, thread: DispatchThread, requests: Sequence[RequestThread], what: TripAction
+) -> None:
     """What a step does besides its event: the requests of a dispatch that is over."""
-    if what is Step.REASSIGN:
+    if what is TripAction.REASSIGN:
         await tell_drivers(desk, thread, requests)
-    if thread.paper.state not in OVER or what not in (Step.RETURN, Step.CANCEL, Step.NO_SHOW):
+    if thread.paper.state not in OVER or what not in (
+        TripAction.RETURN,
+        TripAction.CANCEL,
+        TripAction.NO_SHOW,
+    ):
         return
     carried = [request for request in requests if request.id in thread.paper.requests]
     if thread.paper.actual_return is not None:
@@ -365,5 +384,5 @@ async def tell_drivers(desk: Desk, thread: DispatchThread, requests: Sequence[Re
     if dispatch.driver_user is not None:
         body = {**body, "driver_user": dispatch.driver_user}
     for request in requests:
-        if request.id in dispatch.requests and request.paper.state is State.ASSIGNED:
-            await add_to_request(desk, request, Step.ASSIGN, frozenset(), body)
+        if request.id in dispatch.requests and request.paper.state is TripState.ASSIGNED:
+            await add_to_request(desk, request, TripAction.ASSIGN, frozenset(), body)

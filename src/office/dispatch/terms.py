@@ -9,7 +9,7 @@ from typing import Final
 from office.dispatch.dispatch import Dispatch
 from office.requests.request import Request
 from office.requests.rules import add_working_days
-from office.requests.table import BEFORE, OPEN_REQUEST, State
+from office.requests.table import BEFORE, OPEN_REQUEST, TripState
 from registry.working_days import Calendar
 from runtime.units import CHINA
 
@@ -45,7 +45,7 @@ def escalates_at(request: Request) -> datetime | None:
 
 def confirmed_at(request: Request, calendar: Calendar, terms: Mapping[str, int]) -> datetime | None:
     """When a request counts as confirmed because nobody has objected; None: it does not."""
-    if request.state is not State.TO_CONFIRM or request.finished_at is None:
+    if request.state is not TripState.TO_CONFIRM or request.finished_at is None:
         return None
     return end_of(calendar, request.finished_at, terms["confirm_wd"])
 
@@ -55,12 +55,12 @@ def next_look_at_request(
 ) -> datetime | None:
     """None: nothing happens by itself."""
     times = [expires_at(request, terms), escalates_at(request), confirmed_at(request, calendar, terms)]
-    if request.state is State.APPROVED:
+    if request.state is TripState.APPROVED:
         times.append(now)
     if (
         request.driven
         and not request.paper_late
-        and request.state in (State.DRAFT, State.PENDING, State.REJECTED)
+        and request.state in (TripState.DRAFT, TripState.PENDING, TripState.REJECTED)
     ):
         times.append(paper_due)
     return min((at for at in times if at is not None), default=None)
@@ -68,7 +68,7 @@ def next_look_at_request(
 
 def accept_by(dispatch: Dispatch, terms: Mapping[str, int]) -> datetime | None:
     """Until when the driver has to accept; None: nobody waits for that."""
-    waits = dispatch.state is State.ASSIGNED and dispatch.driver_user and not dispatch.unanswered
+    waits = dispatch.state is TripState.ASSIGNED and dispatch.driver_user and not dispatch.unanswered
     if not waits or not terms["accept_min"] or dispatch.assigned_at is None or dispatch.kind != "normal":
         return None
     return dispatch.assigned_at + timedelta(minutes=terms["accept_min"])
@@ -83,7 +83,7 @@ def no_show_at(dispatch: Dispatch, terms: Mapping[str, int]) -> datetime | None:
 
 def overdue_at(dispatch: Dispatch, overdue_h: int) -> datetime | None:
     """When it is overdue: from then on its order covers nothing; None: it is, or it has not left."""
-    if not dispatch.holds or dispatch.state is State.OVERDUE:
+    if not dispatch.holds or dispatch.state is TripState.OVERDUE:
         return None
     if dispatch.state in BEFORE and dispatch.proposed_departure is None:
         return None
@@ -108,7 +108,7 @@ def next_look_at_dispatch(
             # From its departure on the track is looked at: a vehicle that has left is not cancelled.
             ahead = (dispatch.planned_departure + LOOK, no_show_at(dispatch, terms))
             times += [at for at in ahead if at is not None and at > now] or [soon]
-    elif dispatch.state is State.OVERDUE:
+    elif dispatch.state is TripState.OVERDUE:
         if not dispatch.listed:
             times.append(listed_at(dispatch, terms, overdue_h))
         if dispatch.proposed_return is None:

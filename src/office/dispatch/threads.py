@@ -16,7 +16,7 @@ from office.dispatch.dispatch import Dispatch
 from office.dispatch.dispatch import fold as fold_dispatch
 from office.requests.request import Event, Request
 from office.requests.request import fold as fold_request
-from office.requests.table import Paper, Step
+from office.requests.table import Paper, TripAction
 from office.supervision.actors import Actor
 from registry import parameters
 from registry.calendar import load_calendar
@@ -117,7 +117,7 @@ async def _rows(
 
 
 def _entry(row: Any) -> Entry:
-    event = Event(row["version"], Step(row["step"]), row["at"], frozenset(row["persons"]), row["body"])
+    event = Event(row["version"], TripAction(row["step"]), row["at"], frozenset(row["persons"]), row["body"])
     return Entry(event, row["actor_name"], row["actor"], row["address"], row["device"])
 
 

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from office.requests.table import Step
+from office.requests.table import TripAction
 from registry.damaged import damaged, unprintable
 from registry.places import Place
 from registry.refusals import PlacedError
@@ -260,19 +260,19 @@ class TripNote(Command):
 
 
 #: What each step of a request that people take has as its body. ``approve`` is ENDORSE or APPROVE, as the chain says.
-COMMANDS: Final[dict[Step, type[Command]]] = {
-    Step.EDIT: RequestEdit,
-    Step.SUBMIT: TripStep,
-    Step.APPROVE: TripStep,
-    Step.REJECT: TripReason,
-    Step.WITHDRAW: TripReason,
-    Step.QUEUE: TripStep,
-    Step.NO_VEHICLE: TripReason,
-    Step.CANCEL: TripReason,
-    Step.CONFIRM: RequestConfirm,
-    Step.DISPUTE: TripReason,
-    Step.ANSWER: TripReason,
-    Step.NOTE: TripNote,
+COMMANDS: Final[dict[TripAction, type[Command]]] = {
+    TripAction.EDIT: RequestEdit,
+    TripAction.SUBMIT: TripStep,
+    TripAction.APPROVE: TripStep,
+    TripAction.REJECT: TripReason,
+    TripAction.WITHDRAW: TripReason,
+    TripAction.QUEUE: TripStep,
+    TripAction.NO_VEHICLE: TripReason,
+    TripAction.CANCEL: TripReason,
+    TripAction.CONFIRM: RequestConfirm,
+    TripAction.DISPUTE: TripReason,
+    TripAction.ANSWER: TripReason,
+    TripAction.NOTE: TripNote,
 }
 
 

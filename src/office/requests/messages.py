@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from office.requests.table import STATE_NAMES, STEP_NAMES, Paper, State, Step
+from office.requests.table import STATE_NAMES, STEP_NAMES, Paper, TripAction, TripState
 from runtime.connection import Connection
 
 #: How a message names its paper; what comes after is the id.
@@ -15,11 +15,13 @@ PATHS: Final = {Paper.REQUEST: "trip-requests", Paper.DISPATCH: "dispatches"}
 #: Permissions of the messages to whoever has them.
 PERMISSIONS: Final = ("trips:approve", "trips:dispatch", "trips:enter")
 #: What cannot wait for the end of quiet hours.
-_URGENT: Final = frozenset({Step.ASSIGN, Step.EMERGENCY, Step.REASSIGN, Step.CANCEL, Step.UNANSWERED})
+_URGENT: Final = frozenset(
+    {TripAction.ASSIGN, TripAction.EMERGENCY, TripAction.REASSIGN, TripAction.CANCEL, TripAction.UNANSWERED}
+)
 
 
 async def tell(
-    connection: Connection, paper: Paper, id: str, *, number: str | None, step: Step, state: State, at: datetime,
+    connection: Connection, paper: Paper, id: str, *, number: str | None, step: TripAction, state: TripState, at: datetime,
     to_persons: Iterable[tuple[str, str]] = (), to_units: Iterable[tuple[str, str]] = (),
 ) -> None:  # fmt: skip
     """Write the messages of a step, in its transaction. ``to_persons``: (user's key, unit in which he is told); ``to_units``: (unit,
@@ -41,4 +43,4 @@ async def tell(
 def sentence(trip: str, number: str | None, step: str, state: str) -> str:
     """A step in words: all that leaves the program about a trip."""
     name = "申请单" if trip.startswith(PATHS[Paper.REQUEST]) else "派车单"
-    return f"{name} {number or '（未编号）'}：{STEP_NAMES[Step(step)]}，现为{STATE_NAMES[State(state)]}"
+    return f"{name} {number or '（未编号）'}：{STEP_NAMES[TripAction(step)]}，现为{STATE_NAMES[TripState(state)]}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from office.requests.table import BY_PROGRAM, BrokenThreadError, Paper, State, Step, Who, row_of
+from office.requests.table import BY_PROGRAM, BrokenThreadError, Paper, TripAction, TripState, Who, row_of
 from office.requests.words import Refusal
 
 
@@ -22,7 +22,7 @@ class Event:
     the program's."""
 
     version: int
-    step: Step
+    step: TripAction
     at: datetime
     persons: frozenset[str] = frozenset()
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Request:
     ``dispatches``: those that carry it, in the order in which they were made; ``units``: those of their vehicles. ``against``: an expired one counts against it.
     ``silent``: confirmed by nobody's objection."""
 
-    state: State
+    state: TripState
     version: int
     organisation: str
     pool: str
@@ -89,7 +89,9 @@ class Request:
     def running(self) -> Level | None:
         """The level that decides now."""
         return (
-            self.chain[self.level] if self.state is State.PENDING and self.level < len(self.chain) else None
+            self.chain[self.level]
+            if self.state is TripState.PENDING and self.level < len(self.chain)
+            else None
         )
 
     @property
@@ -142,12 +144,12 @@ _GUARDS: Final[Mapping[str, tuple[Callable[[Request, Act], bool], Refusal]]] = {
 }  # fmt: skip
 
 
-def refusal(request: Request, step: Step, act: Act) -> Refusal | None:
+def refusal(request: Request, step: TripAction, act: Act) -> Refusal | None:
     """Why ``act`` may not take ``step`` now; None: it may. Whether somebody has the permission in the unit is asked before."""
     row = row_of(Paper.REQUEST, request.state, step)
     if row is None:
         return Refusal.NOT_NOW
-    if row.permissions and not act.human and step is not Step.NOTE:
+    if row.permissions and not act.human and step is not TripAction.NOTE:
         return Refusal.NO_PERSON
     if row.who is Who.OWN and not act.for_others and request.own.isdisjoint(act.persons):
         return Refusal.NOT_YOURS
@@ -156,11 +158,11 @@ def refusal(request: Request, step: Step, act: Act) -> Refusal | None:
 
 def begin(event: Event) -> Request:
     """The request that a first event makes."""
-    if event.step is not Step.DRAFT or event.version != 1:
+    if event.step is not TripAction.DRAFT or event.version != 1:
         raise BrokenThreadError(f"a request begins with a draft, not with {event.step} {event.version}")
     body = event.body
     return Request(
-        state=State.DRAFT,
+        state=TripState.DRAFT,
         version=1,
         organisation=body["organisation"],
         pool=body["pool"],
@@ -188,7 +190,11 @@ def advance(request: Request, event: Event) -> Request:
     row = row_of(Paper.REQUEST, request.state, event.step)
     if row is None or event.version != request.version + 1:
         raise BrokenThreadError(f"{event.step} {event.version} after {request.state} {request.version}")
-    if not event.persons and event.step not in BY_PROGRAM and event.step not in (Step.QUEUE, Step.ASSIGN):
+    if (
+        not event.persons
+        and event.step not in BY_PROGRAM
+        and event.step not in (TripAction.QUEUE, TripAction.ASSIGN)
+    ):
         raise BrokenThreadError(f"{event.step} {event.version} is nobody's act")
     changed: dict[str, Any] = {"state": row.target or request.state, "version": event.version}
     if event.step in _EFFECTS:
@@ -241,27 +247,27 @@ def _assigned(request: Request, event: Event, body: Mapping[str, Any]) -> dict[s
     }
 
 
-_EFFECTS: Final[Mapping[Step, Callable[[Request, Event, Mapping[str, Any]], dict[str, Any]]]] = {
-    Step.EDIT: _edited,
-    Step.SUBMIT: _submitted,
-    Step.ENDORSE: _endorsed,
-    Step.APPROVE: lambda request, event, body: {
+_EFFECTS: Final[Mapping[TripAction, Callable[[Request, Event, Mapping[str, Any]], dict[str, Any]]]] = {
+    TripAction.EDIT: _edited,
+    TripAction.SUBMIT: _submitted,
+    TripAction.ENDORSE: _endorsed,
+    TripAction.APPROVE: lambda request, event, body: {
         "decided": request.decided | event.persons,
         "approver": body["approver"],
         "approved_at": event.at,
     },
-    Step.ESCALATE: lambda request, event, body: {"escalated": True},
-    Step.EXPIRE: lambda request, event, body: {"against": body["against"]},
-    Step.QUEUE: lambda request, event, body: {"queued_at": event.at},
-    Step.RELEASE: lambda request, event, body: {"queued_at": event.at},
-    Step.ASSIGN: _assigned,
-    Step.REGULARISE: _assigned,
-    Step.FINISH: lambda request, event, body: {"finished_at": event.at},
-    Step.ANSWER: lambda request, event, body: {"finished_at": event.at},
-    Step.CONFIRM: lambda request, event, body: {"rating": body.get("rating")},
-    Step.CONFIRM_SILENT: lambda request, event, body: {"silent": True},
-    Step.PAPER_LATE: lambda request, event, body: {"paper_late": True},
-    Step.NO_SHOW: lambda request, event, body: {"no_show": True},
+    TripAction.ESCALATE: lambda request, event, body: {"escalated": True},
+    TripAction.EXPIRE: lambda request, event, body: {"against": body["against"]},
+    TripAction.QUEUE: lambda request, event, body: {"queued_at": event.at},
+    TripAction.RELEASE: lambda request, event, body: {"queued_at": event.at},
+    TripAction.ASSIGN: _assigned,
+    TripAction.REGULARISE: _assigned,
+    TripAction.FINISH: lambda request, event, body: {"finished_at": event.at},
+    TripAction.ANSWER: lambda request, event, body: {"finished_at": event.at},
+    TripAction.CONFIRM: lambda request, event, body: {"rating": body.get("rating")},
+    TripAction.CONFIRM_SILENT: lambda request, event, body: {"silent": True},
+    TripAction.PAPER_LATE: lambda request, event, body: {"paper_late": True},
+    TripAction.NO_SHOW: lambda request, event, body: {"no_show": True},
 }
 
 

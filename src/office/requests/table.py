@@ -20,7 +20,7 @@ class Paper(StrEnum):
     DISPATCH = "dispatch"  # 派车单
 
 
-class State(StrEnum):
+class TripState(StrEnum):
     """Where a request or a dispatch is."""
 
     DRAFT = "draft"
@@ -47,17 +47,17 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-STATE_NAMES: Final[Mapping[State, str]] = {
-    State.DRAFT: "草稿", State.PENDING: "待审批", State.APPROVED: "已批准", State.REJECTED: "已驳回",
-    State.WITHDRAWN: "已撤回", State.EXPIRED: "已过期", State.WAITING: "待派车", State.NO_VEHICLE: "无车",
-    State.ASSIGNED: "已派车", State.ACCEPTED: "已接单", State.REASSIGNING: "改派", State.DEPARTED: "已出车",
-    State.CHANGED: "变更", State.SUSPENDED: "中止", State.RETURNED: "已归队", State.NO_SHOW: "未用车",
-    State.OVERDUE: "逾期未归", State.TO_CONFIRM: "待确认", State.DISPUTED: "异议", State.CONFIRMED: "已确认",
-    State.SETTLED: "已结算", State.CANCELLED: "已取消",
+STATE_NAMES: Final[Mapping[TripState, str]] = {
+    TripState.DRAFT: "草稿", TripState.PENDING: "待审批", TripState.APPROVED: "已批准", TripState.REJECTED: "已驳回",
+    TripState.WITHDRAWN: "已撤回", TripState.EXPIRED: "已过期", TripState.WAITING: "待派车", TripState.NO_VEHICLE: "无车",
+    TripState.ASSIGNED: "已派车", TripState.ACCEPTED: "已接单", TripState.REASSIGNING: "改派", TripState.DEPARTED: "已出车",
+    TripState.CHANGED: "变更", TripState.SUSPENDED: "中止", TripState.RETURNED: "已归队", TripState.NO_SHOW: "未用车",
+    TripState.OVERDUE: "逾期未归", TripState.TO_CONFIRM: "待确认", TripState.DISPUTED: "异议", TripState.CONFIRMED: "已确认",
+    TripState.SETTLED: "已结算", TripState.CANCELLED: "已取消",
 }  # fmt: skip
 
 
-class Step(StrEnum):
+class TripAction(StrEnum):
     """What happens: the kinds of event of the two threads."""
 
     DRAFT = "draft"
@@ -108,26 +108,26 @@ class Step(StrEnum):
     LIST = "list"
 
 
-STEP_NAMES: Final[Mapping[Step, str]] = {
-    Step.DRAFT: "填写申请", Step.EDIT: "修改", Step.SUBMIT: "提交", Step.ENDORSE: "同意（转下一级）", Step.APPROVE: "批准",
-    Step.REJECT: "驳回", Step.ESCALATE: "审批超时，转代理审批人", Step.WITHDRAW: "撤回", Step.EXPIRE: "过期", Step.QUEUE: "转入待派车",
-    Step.NO_VEHICLE: "登记无车", Step.ASSIGN: "派车", Step.REGULARISE: "补办手续", Step.RELEASE: "退回待派车", Step.FINISH: "用车结束",
-    Step.NO_SHOW: "未用车", Step.CANCEL: "取消", Step.CONFIRM: "确认并评价", Step.DISPUTE: "提出异议", Step.ANSWER: "答复异议",
-    Step.CONFIRM_SILENT: "默认确认", Step.SETTLE: "结算", Step.PAPER_LATE: "逾期补单", Step.NOTE: "备注",
-    Step.EMERGENCY: "紧急派车", Step.BACKFILL: "补单", Step.JOIN: "加入合乘", Step.LEAVE: "退出合乘", Step.ACCEPT: "接单",
-    Step.UNANSWERED: "未及时接单，退回调度", Step.ASK_REASSIGN: "申请改派", Step.KEEP: "维持原派", Step.REASSIGN: "改派",
-    Step.PAPER: "补齐手续", Step.DEPART: "出车",
-    Step.PROPOSE_DEPARTURE: "轨迹显示已出车", Step.CHANGE: "变更行程", Step.CHANGE_LATE: "事后变更（待审批）",
-    Step.APPROVE_CHANGE: "批准事后变更", Step.REJECT_CHANGE: "不同意事后变更", Step.SUSPEND: "中止", Step.RESUME: "续行",
-    Step.RETURN: "归队", Step.PROPOSE_RETURN: "轨迹显示已归队", Step.OVERDUE: "逾期未归", Step.LIST: "列入督办清单",
+STEP_NAMES: Final[Mapping[TripAction, str]] = {
+    TripAction.DRAFT: "填写申请", TripAction.EDIT: "修改", TripAction.SUBMIT: "提交", TripAction.ENDORSE: "同意（转下一级）", TripAction.APPROVE: "批准",
+    TripAction.REJECT: "驳回", TripAction.ESCALATE: "审批超时，转代理审批人", TripAction.WITHDRAW: "撤回", TripAction.EXPIRE: "过期", TripAction.QUEUE: "转入待派车",
+    TripAction.NO_VEHICLE: "登记无车", TripAction.ASSIGN: "派车", TripAction.REGULARISE: "补办手续", TripAction.RELEASE: "退回待派车", TripAction.FINISH: "用车结束",
+    TripAction.NO_SHOW: "未用车", TripAction.CANCEL: "取消", TripAction.CONFIRM: "确认并评价", TripAction.DISPUTE: "提出异议", TripAction.ANSWER: "答复异议",
+    TripAction.CONFIRM_SILENT: "默认确认", TripAction.SETTLE: "结算", TripAction.PAPER_LATE: "逾期补单", TripAction.NOTE: "备注",
+    TripAction.EMERGENCY: "紧急派车", TripAction.BACKFILL: "补单", TripAction.JOIN: "加入合乘", TripAction.LEAVE: "退出合乘", TripAction.ACCEPT: "接单",
+    TripAction.UNANSWERED: "未及时接单，退回调度", TripAction.ASK_REASSIGN: "申请改派", TripAction.KEEP: "维持原派", TripAction.REASSIGN: "改派",
+    TripAction.PAPER: "补齐手续", TripAction.DEPART: "出车",
+    TripAction.PROPOSE_DEPARTURE: "轨迹显示已出车", TripAction.CHANGE: "变更行程", TripAction.CHANGE_LATE: "事后变更（待审批）",
+    TripAction.APPROVE_CHANGE: "批准事后变更", TripAction.REJECT_CHANGE: "不同意事后变更", TripAction.SUSPEND: "中止", TripAction.RESUME: "续行",
+    TripAction.RETURN: "归队", TripAction.PROPOSE_RETURN: "轨迹显示已归队", TripAction.OVERDUE: "逾期未归", TripAction.LIST: "列入督办清单",
 }  # fmt: skip
 
 #: Steps of the program, without anybody.
 BY_PROGRAM: Final = frozenset(
     {
-        Step.ESCALATE, Step.EXPIRE, Step.REGULARISE, Step.RELEASE, Step.FINISH, Step.NO_SHOW, Step.CONFIRM_SILENT, Step.SETTLE,
-        Step.PAPER_LATE, Step.UNANSWERED, Step.PROPOSE_DEPARTURE, Step.PROPOSE_RETURN, Step.OVERDUE, Step.LIST, Step.BACKFILL,
-        Step.PAPER, Step.LEAVE,
+        TripAction.ESCALATE, TripAction.EXPIRE, TripAction.REGULARISE, TripAction.RELEASE, TripAction.FINISH, TripAction.NO_SHOW, TripAction.CONFIRM_SILENT, TripAction.SETTLE,
+        TripAction.PAPER_LATE, TripAction.UNANSWERED, TripAction.PROPOSE_DEPARTURE, TripAction.PROPOSE_RETURN, TripAction.OVERDUE, TripAction.LIST, TripAction.BACKFILL,
+        TripAction.PAPER, TripAction.LEAVE,
     }
 )  # fmt: skip
 
@@ -146,9 +146,9 @@ class Row:
     this step. ``human``: a program with these permissions may not. ``effect``: what follows, in words."""
 
     paper: Paper
-    step: Step
-    sources: frozenset[State]
-    target: State | None
+    step: TripAction
+    sources: frozenset[TripState]
+    target: TripState | None
     permissions: tuple[str, ...]
     who: Who
     guards: tuple[str, ...]
@@ -156,18 +156,18 @@ class Row:
 
 
 def _request(
-    step: Step, sources: Iterable[State], target: State | None, permissions: tuple[str, ...], *guards: str, who: Who = Who.ANY, effect: str = ""
+    step: TripAction, sources: Iterable[TripState], target: TripState | None, permissions: tuple[str, ...], *guards: str, who: Who = Who.ANY, effect: str = ""
 ) -> Row:  # fmt: skip
     return Row(Paper.REQUEST, step, frozenset(sources), target, permissions, who, guards, effect)
 
 
 def _dispatch(
-    step: Step, sources: Iterable[State], target: State | None, permissions: tuple[str, ...], *guards: str, who: Who = Who.ANY, effect: str = ""
+    step: TripAction, sources: Iterable[TripState], target: TripState | None, permissions: tuple[str, ...], *guards: str, who: Who = Who.ANY, effect: str = ""
 ) -> Row:  # fmt: skip
     return Row(Paper.DISPATCH, step, frozenset(sources), target, permissions, who, guards, effect)
 
 
-_S = State
+_S = TripState
 APPLY: Final = ("trips:apply", "trips:enter")
 APPROVE: Final = ("trips:approve",)
 DISPATCH: Final = ("trips:dispatch",)
@@ -184,7 +184,7 @@ OUT: Final = frozenset({_S.DEPARTED, _S.CHANGED, _S.SUSPENDED, _S.OVERDUE})
 HOLDS: Final = BEFORE | OUT
 #: A dispatch that is over.
 OVER: Final = frozenset({_S.RETURNED, _S.NO_SHOW, _S.CANCELLED})
-STATES: Final[Mapping[Paper, frozenset[State]]] = {
+STATES: Final[Mapping[Paper, frozenset[TripState]]] = {
     Paper.REQUEST: frozenset(
         {
             _S.DRAFT, _S.PENDING, _S.APPROVED, _S.REJECTED, _S.WITHDRAWN, _S.EXPIRED, _S.WAITING, _S.NO_VEHICLE, _S.ASSIGNED,
@@ -195,65 +195,65 @@ STATES: Final[Mapping[Paper, frozenset[State]]] = {
 }  # fmt: skip
 
 TABLE: Final[tuple[Row, ...]] = (
-    _request(Step.EDIT, {_S.DRAFT}, None, APPLY, who=Who.OWN),
-    _request(Step.SUBMIT, {_S.DRAFT}, _S.PENDING, APPLY, who=Who.OWN, effect="取号；通知第一级审批人"),
-    _request(Step.ENDORSE, {_S.PENDING}, None, APPROVE, "decider", "not-own", "not-twice", "not-last", effect="通知下一级审批人"),
-    _request(Step.APPROVE, {_S.PENDING}, _S.APPROVED, APPROVE, "decider", "not-own", "not-twice", "last", effect="进入待派车"),
-    _request(Step.REJECT, {_S.PENDING}, _S.REJECTED, APPROVE, "decider", "not-own", effect="通知申请人"),
-    _request(Step.ESCALATE, {_S.PENDING}, None, (), effect="代理审批人也可以审批；通知代理审批人和单位车管员。从不自动批准"),
-    _request(Step.WITHDRAW, OPEN_REQUEST, _S.WITHDRAWN, APPLY, who=Who.OWN),
-    _request(Step.EXPIRE, OPEN_REQUEST, _S.EXPIRED, (), "not-driven", effect="未审批的记在审批人名下，已批准的记在调度名下，都不记在申请人名下"),
-    _request(Step.QUEUE, {_S.APPROVED}, _S.WAITING, (), "not-driven", effect="通知调度员"),
-    _request(Step.QUEUE, {_S.NO_VEHICLE}, _S.WAITING, DISPATCH),
-    _request(Step.NO_VEHICLE, {_S.WAITING}, _S.NO_VEHICLE, DISPATCH, "waited", effect="通知申请人：改时间、合乘、社会化车辆、公共交通"),
-    _request(Step.ASSIGN, {_S.WAITING}, _S.ASSIGNED, DISPATCH, effect="通知申请人：车牌、驾驶员、电话"),
-    _request(Step.ASSIGN, {_S.ASSIGNED}, None, DISPATCH, effect="同一申请再派一辆车"),
-    _request(Step.REGULARISE, {_S.APPROVED}, _S.ASSIGNED, (), "driven", effect="派车单写入审批人"),
-    _request(Step.RELEASE, {_S.ASSIGNED}, _S.WAITING, (), effect="派车单已取消，重新待派车"),
-    _request(Step.FINISH, {_S.ASSIGNED}, _S.TO_CONFIRM, (), effect="请申请人确认"),
-    _request(Step.NO_SHOW, {_S.ASSIGNED}, _S.NO_SHOW, (), effect="计入未用车"),
-    _request(Step.CANCEL, {_S.ASSIGNED}, _S.CANCELLED, APPLY, "not-departed", who=Who.OWN, effect="没有其他申请的派车单一并取消"),
-    _request(Step.CONFIRM, {_S.TO_CONFIRM, _S.DISPUTED}, _S.CONFIRMED, APPLY, who=Who.OWN, effect="进入结算"),
-    _request(Step.DISPUTE, {_S.TO_CONFIRM}, _S.DISPUTED, APPLY, "in-time-to-object", who=Who.OWN, effect="通知调度员"),
-    _request(Step.ANSWER, {_S.DISPUTED}, _S.TO_CONFIRM, DISPATCH, effect="确认期重新计算"),
-    _request(Step.CONFIRM_SILENT, {_S.TO_CONFIRM}, _S.CONFIRMED, (), effect="标明默认确认"),
-    _request(Step.SETTLE, {_S.CONFIRMED}, _S.SETTLED, (), effect="冻结"),
-    _request(Step.PAPER_LATE, {_S.DRAFT, _S.PENDING, _S.REJECTED}, None, (), "driven", effect="列入逾期补单清单"),
-    _request(Step.NOTE, STATES[Paper.REQUEST], None, ALL),
-    _dispatch(Step.JOIN, {_S.ASSIGNED, _S.ACCEPTED}, None, DISPATCH, effect="合乘"),
-    _dispatch(Step.LEAVE, BEFORE, None, (), effect="合乘的一份申请已取消"),
-    _dispatch(Step.ACCEPT, {_S.ASSIGNED}, _S.ACCEPTED, ("trips:drive",), "in-time-to-accept", who=Who.DRIVER),
-    _dispatch(Step.UNANSWERED, {_S.ASSIGNED}, _S.REASSIGNING, (), effect="通知调度员"),
-    _dispatch(Step.ASK_REASSIGN, {_S.ASSIGNED, _S.ACCEPTED}, _S.REASSIGNING, ("trips:drive",), who=Who.DRIVER, effect="通知调度员"),
-    _dispatch(Step.KEEP, {_S.REASSIGNING}, _S.ASSIGNED, DISPATCH),
-    _dispatch(Step.REASSIGN, BEFORE, _S.ASSIGNED, DISPATCH, effect="派车单新版本，自改派起生效"),
-    _dispatch(Step.PAPER, STATES[Paper.DISPATCH], None, (), effect="派车单新版本，写入审批人"),
-    _dispatch(Step.DEPART, {_S.ASSIGNED, _S.ACCEPTED}, _S.DEPARTED, DRIVE, who=Who.DRIVER, effect="派车单新版本 departed"),
-    _dispatch(Step.PROPOSE_DEPARTURE, BEFORE, None, (), effect="请驾驶员确认；不再按未用车取消"),
-    _dispatch(Step.NO_SHOW, BEFORE, _S.NO_SHOW, (), effect="派车单新版本 cancelled，释放车辆"),
-    _dispatch(Step.CANCEL, BEFORE, _S.CANCELLED, DISPATCH, effect="派车单新版本 cancelled，释放车辆"),
-    _dispatch(Step.CHANGE, OUT, _S.CHANGED, DISPATCH, effect="派车单新版本，自录入起生效"),
-    _dispatch(Step.CHANGE_LATE, OUT | {_S.RETURNED}, None, DISPATCH, "no-change-waits", effect="已到过的地点：作为补单，等审批人批准"),
-    _dispatch(Step.APPROVE_CHANGE, OUT | {_S.RETURNED}, None, APPROVE, "change-waits", "not-own", "not-changer", effect="派车单新版本，写入审批人"),
-    _dispatch(Step.REJECT_CHANGE, OUT | {_S.RETURNED}, None, APPROVE, "change-waits", "not-own", "not-changer"),
-    _dispatch(Step.SUSPEND, {_S.DEPARTED, _S.CHANGED, _S.OVERDUE}, _S.SUSPENDED, DRIVE, who=Who.DRIVER),
-    _dispatch(Step.RESUME, {_S.SUSPENDED}, _S.DEPARTED, DRIVE, who=Who.DRIVER),
-    _dispatch(Step.RETURN, OUT, _S.RETURNED, DRIVE, who=Who.DRIVER, effect="派车单新版本 returned；请申请人确认"),
-    _dispatch(Step.PROPOSE_RETURN, OUT, None, (), effect="请驾驶员、调度员确认"),
-    _dispatch(Step.OVERDUE, HOLDS - {_S.OVERDUE}, _S.OVERDUE, (), "has-left", effect="通知驾驶员、单位；超期后的行驶由规则判定"),
-    _dispatch(Step.LIST, {_S.OVERDUE}, None, (), effect="列入督办清单"),
-    _dispatch(Step.NOTE, STATES[Paper.DISPATCH], None, ALL),
+    _request(TripAction.EDIT, {_S.DRAFT}, None, APPLY, who=Who.OWN),
+    _request(TripAction.SUBMIT, {_S.DRAFT}, _S.PENDING, APPLY, who=Who.OWN, effect="取号；通知第一级审批人"),
+    _request(TripAction.ENDORSE, {_S.PENDING}, None, APPROVE, "decider", "not-own", "not-twice", "not-last", effect="通知下一级审批人"),
+    _request(TripAction.APPROVE, {_S.PENDING}, _S.APPROVED, APPROVE, "decider", "not-own", "not-twice", "last", effect="进入待派车"),
+    _request(TripAction.REJECT, {_S.PENDING}, _S.REJECTED, APPROVE, "decider", "not-own", effect="通知申请人"),
+    _request(TripAction.ESCALATE, {_S.PENDING}, None, (), effect="代理审批人也可以审批；通知代理审批人和单位车管员。从不自动批准"),
+    _request(TripAction.WITHDRAW, OPEN_REQUEST, _S.WITHDRAWN, APPLY, who=Who.OWN),
+    _request(TripAction.EXPIRE, OPEN_REQUEST, _S.EXPIRED, (), "not-driven", effect="未审批的记在审批人名下，已批准的记在调度名下，都不记在申请人名下"),
+    _request(TripAction.QUEUE, {_S.APPROVED}, _S.WAITING, (), "not-driven", effect="通知调度员"),
+    _request(TripAction.QUEUE, {_S.NO_VEHICLE}, _S.WAITING, DISPATCH),
+    _request(TripAction.NO_VEHICLE, {_S.WAITING}, _S.NO_VEHICLE, DISPATCH, "waited", effect="通知申请人：改时间、合乘、社会化车辆、公共交通"),
+    _request(TripAction.ASSIGN, {_S.WAITING}, _S.ASSIGNED, DISPATCH, effect="通知申请人：车牌、驾驶员、电话"),
+    _request(TripAction.ASSIGN, {_S.ASSIGNED}, None, DISPATCH, effect="同一申请再派一辆车"),
+    _request(TripAction.REGULARISE, {_S.APPROVED}, _S.ASSIGNED, (), "driven", effect="派车单写入审批人"),
+    _request(TripAction.RELEASE, {_S.ASSIGNED}, _S.WAITING, (), effect="派车单已取消，重新待派车"),
+    _request(TripAction.FINISH, {_S.ASSIGNED}, _S.TO_CONFIRM, (), effect="请申请人确认"),
+    _request(TripAction.NO_SHOW, {_S.ASSIGNED}, _S.NO_SHOW, (), effect="计入未用车"),
+    _request(TripAction.CANCEL, {_S.ASSIGNED}, _S.CANCELLED, APPLY, "not-departed", who=Who.OWN, effect="没有其他申请的派车单一并取消"),
+    _request(TripAction.CONFIRM, {_S.TO_CONFIRM, _S.DISPUTED}, _S.CONFIRMED, APPLY, who=Who.OWN, effect="进入结算"),
+    _request(TripAction.DISPUTE, {_S.TO_CONFIRM}, _S.DISPUTED, APPLY, "in-time-to-object", who=Who.OWN, effect="通知调度员"),
+    _request(TripAction.ANSWER, {_S.DISPUTED}, _S.TO_CONFIRM, DISPATCH, effect="确认期重新计算"),
+    _request(TripAction.CONFIRM_SILENT, {_S.TO_CONFIRM}, _S.CONFIRMED, (), effect="标明默认确认"),
+    _request(TripAction.SETTLE, {_S.CONFIRMED}, _S.SETTLED, (), effect="冻结"),
+    _request(TripAction.PAPER_LATE, {_S.DRAFT, _S.PENDING, _S.REJECTED}, None, (), "driven", effect="列入逾期补单清单"),
+    _request(TripAction.NOTE, STATES[Paper.REQUEST], None, ALL),
+    _dispatch(TripAction.JOIN, {_S.ASSIGNED, _S.ACCEPTED}, None, DISPATCH, effect="合乘"),
+    _dispatch(TripAction.LEAVE, BEFORE, None, (), effect="合乘的一份申请已取消"),
+    _dispatch(TripAction.ACCEPT, {_S.ASSIGNED}, _S.ACCEPTED, ("trips:drive",), "in-time-to-accept", who=Who.DRIVER),
+    _dispatch(TripAction.UNANSWERED, {_S.ASSIGNED}, _S.REASSIGNING, (), effect="通知调度员"),
+    _dispatch(TripAction.ASK_REASSIGN, {_S.ASSIGNED, _S.ACCEPTED}, _S.REASSIGNING, ("trips:drive",), who=Who.DRIVER, effect="通知调度员"),
+    _dispatch(TripAction.KEEP, {_S.REASSIGNING}, _S.ASSIGNED, DISPATCH),
+    _dispatch(TripAction.REASSIGN, BEFORE, _S.ASSIGNED, DISPATCH, effect="派车单新版本，自改派起生效"),
+    _dispatch(TripAction.PAPER, STATES[Paper.DISPATCH], None, (), effect="派车单新版本，写入审批人"),
+    _dispatch(TripAction.DEPART, {_S.ASSIGNED, _S.ACCEPTED}, _S.DEPARTED, DRIVE, who=Who.DRIVER, effect="派车单新版本 departed"),
+    _dispatch(TripAction.PROPOSE_DEPARTURE, BEFORE, None, (), effect="请驾驶员确认；不再按未用车取消"),
+    _dispatch(TripAction.NO_SHOW, BEFORE, _S.NO_SHOW, (), effect="派车单新版本 cancelled，释放车辆"),
+    _dispatch(TripAction.CANCEL, BEFORE, _S.CANCELLED, DISPATCH, effect="派车单新版本 cancelled，释放车辆"),
+    _dispatch(TripAction.CHANGE, OUT, _S.CHANGED, DISPATCH, effect="派车单新版本，自录入起生效"),
+    _dispatch(TripAction.CHANGE_LATE, OUT | {_S.RETURNED}, None, DISPATCH, "no-change-waits", effect="已到过的地点：作为补单，等审批人批准"),
+    _dispatch(TripAction.APPROVE_CHANGE, OUT | {_S.RETURNED}, None, APPROVE, "change-waits", "not-own", "not-changer", effect="派车单新版本，写入审批人"),
+    _dispatch(TripAction.REJECT_CHANGE, OUT | {_S.RETURNED}, None, APPROVE, "change-waits", "not-own", "not-changer"),
+    _dispatch(TripAction.SUSPEND, {_S.DEPARTED, _S.CHANGED, _S.OVERDUE}, _S.SUSPENDED, DRIVE, who=Who.DRIVER),
+    _dispatch(TripAction.RESUME, {_S.SUSPENDED}, _S.DEPARTED, DRIVE, who=Who.DRIVER),
+    _dispatch(TripAction.RETURN, OUT, _S.RETURNED, DRIVE, who=Who.DRIVER, effect="派车单新版本 returned；请申请人确认"),
+    _dispatch(TripAction.PROPOSE_RETURN, OUT, None, (), effect="请驾驶员、调度员确认"),
+    _dispatch(TripAction.OVERDUE, HOLDS - {_S.OVERDUE}, _S.OVERDUE, (), "has-left", effect="通知驾驶员、单位；超期后的行驶由规则判定"),
+    _dispatch(TripAction.LIST, {_S.OVERDUE}, None, (), effect="列入督办清单"),
+    _dispatch(TripAction.NOTE, STATES[Paper.DISPATCH], None, ALL),
 )  # fmt: skip
 
 
-def row_of(paper: Paper, state: State, step: Step) -> Row | None:
+def row_of(paper: Paper, state: TripState, step: TripAction) -> Row | None:
     """The line for a step of a paper in a state; None: it is not possible there."""
     return next(
         (row for row in TABLE if row.paper is paper and row.step is step and state in row.sources), None
     )
 
 
-def steps_of(paper: Paper, state: State) -> list[Step]:
+def steps_of(paper: Paper, state: TripState) -> list[TripAction]:
     """The steps that the table knows of a paper in a state, in the order of the table."""
     return list(dict.fromkeys(row.step for row in TABLE if row.paper is paper and state in row.sources))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
-from office.requests.table import STATE_NAMES, Paper, State
+from office.requests.table import STATE_NAMES, Paper, TripState
 from runtime.errors import DeclinedError
 
 
@@ -77,7 +77,7 @@ class NotAllowedError(DeclinedError):
 class StepRefusedError(DeclinedError):
     """Not by this person (403), or not now (409)."""
 
-    def __init__(self, refusal: Refusal, version: int, state: State) -> None:
+    def __init__(self, refusal: Refusal, version: int, state: TripState) -> None:
         text = SAID[refusal] if refusal in ABOUT_WHO else f"{SAID[refusal]}（{STATE_NAMES[state]} {state}）"
         super().__init__(str(refusal), text, more={"version": version, "state": state})
         self.refusal = refusal
@@ -87,7 +87,7 @@ class StepRefusedError(DeclinedError):
 class StaleError(DeclinedError):
     """The caller saw another version."""
 
-    def __init__(self, paper: Paper, version: int, state: State) -> None:
+    def __init__(self, paper: Paper, version: int, state: TripState) -> None:
         chinese, english = PAPER_NAMES[paper]
         super().__init__(
             "stale-version",
