@@ -33,19 +33,27 @@ def _target() -> Path:
     return cache / "gongche" / f"{_NAME}-{digest[:16]}"
 
 
+def cargo() -> str | None:
+    """The cargo of the PATH, or where rustup puts it."""
+    home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo") / "bin" / "cargo"
+    return shutil.which("cargo") or (str(home) if home.is_file() else None)
+
+
 def program() -> Path:
     """Where it is; built the first time. Raises ForeignTerminalError."""
     target = _target()
     if target.is_file():
         return target
-    if shutil.which("cargo") is None:
+    found = cargo()
+    if found is None:
         raise ForeignTerminalError("cargo is missing (Rust 1.85 or newer, with access to crates.io)")
     target.parent.mkdir(parents=True, exist_ok=True)
     # In the cache itself: the last step must be a rename within one file system.
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{_NAME}-") as scratch:
         done = subprocess.run(  # noqa: S603 - fixed arguments
-            ["cargo", "build", "--release", "--locked", "--quiet",  # noqa: S607 - the cargo of the PATH is meant
-             "--manifest-path", str(_HERE / "Cargo.toml"), "--target-dir", scratch],
+            [found, "build", "--release", "--locked", "--quiet", "--manifest-path", str(_HERE / "Cargo.toml"), "--target-dir", scratch],
+            # cargo looks for rustc on the PATH.
+            env=os.environ | {"PATH": f"{Path(found).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
             capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
         if done.returncode:
