@@ -36,7 +36,9 @@ NEEDED: Final = {name for needs in READS for name in needs} - {"secret:read"}
 
 
 #: What is found by an id that says nothing of a vehicle.
-OF_NO_VEHICLE: Final = ("organisations", "drivers", "complaints", "assessment-disputes", "unit-channels")
+OF_NO_VEHICLE: Final = (
+    "organisations", "drivers", "complaints", "assessment-disputes", "unit-channels", "trip-requests",
+)  # fmt: skip
 #: Who people and programs are, and how they come in (migrations/0030_people.sql).
 PEOPLE: Final = [
     "users", "role_grants", "delegations", "sessions", "recovery_codes", "oidc_links", "oidc_logins", "clients", "client_secrets",

@@ -198,6 +198,9 @@ async def test_every_number_is_that_of_its_list(units: ScopeWorld, who: str) -> 
                 "vehicles_never_seen",
                 "messages_dead",
                 "backfill_waits",
+                "datum_wrong",
+                "other_imei",
+                "other_card",
             }
             assert by_kind["orders_overdue"]["mend"]["role_names"] == ["公车管理处经办人", "单位车管员"]
         # What is of all units is mended by who reaches all of them.
