@@ -220,7 +220,10 @@ def _device_us(read: AnyInts) -> AnyInts:
     valid = (year >= 1971) & (year <= 9998) & (month >= 1) & (month <= 12) & (day >= 1)
     valid &= (hour < 24) & (minute < 60) & (second < 60)
     months = np.where(valid, (year - 1970) * 12 + month - 1, 0).astype("datetime64[M]")
-    first, following = months.astype("datetime64[D]"), (months + 1).astype("datetime64[D]")
+    first, following = (
+        months.astype("datetime64[D]"),
+        (months + np.timedelta64(1, "M")).astype("datetime64[D]"),
+    )
     valid &= day <= (following - first).astype(np.int64)
     days = first.astype(np.int64) + day - 1
     seconds = days * 86_400 + hour * 3600 + minute * 60 + second
