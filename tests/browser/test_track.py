@@ -119,6 +119,7 @@ async def test_several_are_played_on_one_clock(visit: Visit, world: World) -> No
     await expect(page.locator("[data-vehicle=car-4]")).to_contain_text("当日没有轨迹")
     # Played, no fix is passed over: as many are drawn as the track has up to there.
     await page.locator("[data-vehicle=car-1]").get_by_role("button", name="苏F·12345", exact=True).click()
+    await expect(page).to_have_url(re.compile(r"/tracks/car-1\?"))
     slide = page.get_by_label("回放时间")
     await slide.focus()
     await page.keyboard.press("Home")
