@@ -70,8 +70,8 @@ INSERT INTO alert_versions (alert_id, version, body, evidence_sha256, created_at
         at - interval '1 h', 'occurred_to', at, 'detected_at', at, 'summary', '疑似里程数异常：行驶里程 32.4 公里，导航里程 20.1 公里，超出 12.3 公里',
         'measures', '{{}}'::jsonb, 'parameters', '{{}}'::jsonb, 'evidence_hash', repeat('00', 32), 'withdrawal_reason', null),
         sha256(int8send(i)), at FROM made;
-INSERT INTO alert_feed (seq, alert_id, version, created_at) SELECT i, id, 1, at FROM made;
-SELECT setval('alert_feed_seq', {alerts});
+INSERT INTO alert_feed (seq, alert_id, version, created_at) SELECT i + (SELECT max(seq) FROM alert_feed), id, 1, at FROM made;
+SELECT setval('alert_feed_seq', (SELECT max(seq) FROM alert_feed));
 DROP TABLE made;
 """  # noqa: S608 - constants
 
