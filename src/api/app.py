@@ -41,6 +41,7 @@ from api.messages.failures import router as message_failures
 from api.messages.own import router as own_channels
 from api.messages.units import router as unit_channels
 from api.operations.endpoints import router as operations
+from api.packing import Packing
 from api.positions.endpoints import router as positions
 from api.registry.areas import router as areas
 from api.registry.endpoints import router as registry
@@ -169,6 +170,7 @@ def create_app(
     errors.install(app)
     add_routes(app, _ROUTERS)
     documentation.describe(app)
+    app.add_middleware(Packing)
     if settings.console:
         origins = [origin for layer in settings.basemap_layers for origin in layer.origins()]
         app.add_middleware(Console, origins=origins)

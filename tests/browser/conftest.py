@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, Playwright, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, Request, async_playwright, expect
 
 from tests.browser.pages import Watch, sign_in
 from tests.browser.world import World, running_world
@@ -31,6 +31,10 @@ _ARGUMENTS = (
     "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
 )
+
+#: How long a page may take until it shows something, ms: only a fault needs it. Playwright's own 5 s are too short for two cores with four tests.
+_PATIENCE_MS = 60_000
+expect.set_options(timeout=_PATIENCE_MS)
 
 
 def chromium() -> str:
@@ -102,7 +106,7 @@ async def opened(
             **more,
         )
         contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(_PATIENCE_MS)
         await context.add_init_script(Watch.SCRIPT)
         await context.route(re.compile(r"^(?!" + re.escape(world.url) + r"(/|$))https?:"), _refuse(watch))
         page = await context.new_page()

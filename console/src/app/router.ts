@@ -42,9 +42,22 @@ export const router = createRouter({
   scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
 })
 
+/** Begin to fetch what the first page needs while the server is still asked who is signed in: on a slow line each wait counts. */
+function fetchAhead(to: RouteLocationNormalized): void {
+  const ignored = (): undefined => undefined // whoever needs it asks again, and tells what is wrong
+  if (to.meta.screen) loadTexts(to.meta.screen).catch(ignored)
+  for (const { components } of to.matched) {
+    const page: unknown = components?.default
+    if (typeof page === 'function') Promise.resolve((page as () => unknown)()).catch(ignored)
+  }
+}
+
 router.beforeEach(async (to: RouteLocationNormalized) => {
   const session = useSession()
-  if (!session.known) await session.load().catch(() => undefined)
+  if (!session.known) {
+    fetchAhead(to)
+    await session.load().catch(() => undefined)
+  }
   if (!session.signedIn && !to.meta.open) return { name: 'login', query: { return: to.fullPath } }
   if (session.signedIn && session.state?.must_change_password && to.name !== 'password') return { name: 'password' }
   if (to.name === 'home') {

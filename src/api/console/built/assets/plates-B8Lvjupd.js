@@ -1,1 +1,0 @@
-var e=RegExp(`^[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领][A-Z][A-Z0-9]{4,5}[A-Z0-9警学领挂港澳]$`);function t(e){return e.normalize(`NFKC`).toUpperCase().replace(/[\s·•・‧∙⋅.\-—_]/g,``)}function n(n){return e.test(t(n))}function r(e){return n(e)?`${e.slice(0,2)}·${e.slice(2)}`:e}export{t as n,r,n as t};
