@@ -13,7 +13,7 @@ from telemetry.commands.thread import Happened, append
 from telemetry.terminals import presence
 
 #: Commands that one look takes, and one turn of ``tend``.
-MOST_TAKEN: Final = 500
+MOST_TAKEN: Final = 200
 #: How often ``tend`` has to be called, in seconds.
 TEND_S: Final = 2.0
 

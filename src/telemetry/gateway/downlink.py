@@ -47,6 +47,8 @@ _LOOK_S: Final = 1.0
 _OVERDUE_S: Final = 0.5
 #: Together with one that logs in come others: so long is waited for them.
 _GATHER_S: Final = 0.05
+#: So many are sent between two turns of the loop, in which positions are received and replied to.
+_AT_ONCE: Final = 25
 #: What the database is asked takes no longer than this.
 _TIMEOUT_S: Final = 10.0
 _PAUSE_S: Final = 0.5
@@ -332,7 +334,7 @@ class Downlink:
 
     async def _begin_taken(self) -> None:
         while self._taken:
-            for _ in range(min(len(self._taken), 100)):
+            for _ in range(min(len(self._taken), _AT_ONCE)):
                 self._begin(self._taken.popleft())
             await asyncio.sleep(0)  # positions come between
 
