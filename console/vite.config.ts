@@ -20,7 +20,8 @@ const workerPolyfills = {
   },
 }
 
-/** The work list is where most people begin. The page names its files, so that they come with the first ones and not after them. */
+/** The work list is where most people begin. The page names its files, so that they come with the first ones and not after them.
+ * A style sheet is used at once: a browser complains of one that was only preloaded and that the page at hand does not need. */
 const FIRST = ['screens/alerts/AlertList.vue', 'screens/alerts/texts.ts']
 const firstScreen: Plugin = {
   name: 'first-screen',
@@ -36,7 +37,7 @@ const firstScreen: Plugin = {
         for (const name of [chunk.fileName, ...chunk.imports]) {
           add(name, { rel: 'modulepreload' })
           const part = bundle[name]
-          if (part?.type === 'chunk') part.viteMetadata?.importedCss.forEach((css) => add(css, { rel: 'preload', as: 'style' }))
+          if (part?.type === 'chunk') part.viteMetadata?.importedCss.forEach((css) => add(css, { rel: 'stylesheet' }))
         }
       }
       return [...links.values()]
