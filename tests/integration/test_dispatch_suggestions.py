@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from office.dispatch import automatic, clock
+from office.dispatch.planner.batch import Assignment
 from office.dispatch.planner.weights import Weights
+from office.dispatch.threads import load_clocks, read_request
 from registry import parameters
 from tests.integration.test_trips import FAR, PLACE, Site, trips
 
 __all__ = ["trips"]
-SQUARE = {"type": "Polygon", "coordinates": [[[120.88, 31.97], [120.90, 31.97], [120.90, 31.99], [120.88, 31.99], [120.88, 31.97]]]}  # fmt: skip
+RING = [[120.88, 31.97], [120.90, 31.97], [120.90, 31.99], [120.88, 31.99], [120.88, 31.97]]
 OPEN_ALL = {"positions": [{"code": "office", "name": "办公室", "users": ["office"]}], "pool": "pool", "rows": [{"name": "其他", "chain": ["office"]}]}  # fmt: skip
 
 
@@ -89,7 +91,7 @@ async def test_what_is_taken_and_what_is_sealed_is_said(desk: Site) -> None:
 async def test_a_vehicle_that_stands_near_is_cheaper(desk: Site) -> None:
     await desk.pool.execute("UPDATE vehicles SET category = '其他公务'")
     for id, shift in (("near", 0.0), ("far", 0.3)):
-        ring = [[[x + shift, y] for x, y in SQUARE["coordinates"][0]]]  # type: ignore[index]
+        ring = [[[x + shift, y] for x, y in RING]]
         body = {"name": id, "organisation": "pool", "vehicles": ["car-2" if id == "near" else "car-1"], "datum": "wgs84", "geometry": {"type": "Polygon", "coordinates": ring}}  # fmt: skip
         await desk.ask("bureau", "PUT", f"fences/{id}", body, 201)
     found = await desk.ask("desk", "GET", f"{await waiting(desk)}/candidates")
@@ -166,11 +168,11 @@ async def test_the_program_leaves_alone_what_has_changed(desk: Site) -> None:
     await desk.pool.execute("INSERT INTO rule_parameters (rule, name, organisation, value, effective_from) VALUES ('planner', 'auto_city', 'pool', 1, '2020-01-01Z')")  # fmt: skip
     path = await waiting(desk)
     async with desk.pool.acquire() as connection, desk.pool.acquire() as other:
-        before = await automatic.read_request(connection, path.partition("/")[2])
+        before = await read_request(connection, path.partition("/")[2])
         assert before is not None
         await desk.step("ask", path, "withdraw", reason="会议已经取消")
-        clocks = await clock.load_clocks(other)
-        made = automatic.Assignment(before.id, "car-1", "dr-1", False)
+        clocks = await load_clocks(other)
+        made = Assignment(before.id, "car-1", "dr-1", False)
         assert not await automatic._assign(other, clocks, before, made)
     assert await desk.state(path) == "withdrawn"
     assert (FAR["lat"], PLACE["lat"]) == (32.37, 31.98)

@@ -97,8 +97,12 @@ async def assign(request: Request) -> Response:
 async def suggest(request: Request) -> Response:
     """Which vehicle for which request, emergencies first, at the least cost together. Nothing is written: assign each with `POST /v1/dispatches`."""
     given = await read_model(request, DispatchSuggest)
-    async with database(request) as connection:
-        return json_response(await suggesting.suggest(connection, actor_of(request), given.requests))
+    async with request.app.state.plan_turns, database(request) as connection:
+        return json_response(
+            await suggesting.suggest(
+                connection, actor_of(request), given.requests, request.app.state.travel_times
+            )
+        )
 
 
 @router.post(

@@ -146,9 +146,9 @@ async def candidates(
     """The best five with what each costs, term by term, and the next three with what is in their way. `plate`: a part of it; then up to 50 of each, with their ranks among all."""
     refuse_controls(plate)
     part = normal_plate(plate) if plate else None
-    async with database(request) as connection:
+    async with request.app.state.plan_turns, database(request) as connection:
         found = await suggesting.candidates(
-            connection, actor_of(request), known(NO_REQUEST, id), part or None
+            connection, actor_of(request), known(NO_REQUEST, id), part or None, request.app.state.travel_times
         )
     return json_response(found)
 

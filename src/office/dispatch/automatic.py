@@ -62,7 +62,7 @@ class Automatic:
         if not any(routine(thread.paper) for thread in threads):
             return False
         units = await units_below(connection, [pool])
-        _, made = await planned(connection, threads, units)
+        _, made, _ = await planned(connection, threads, units)
         by_id = {thread.id: thread for thread in threads}
         done = False
         for each in made.assignments:

@@ -16,7 +16,7 @@ from office.dispatch.planner.travel import seconds_of, straight_m
 from office.dispatch.planner.weights import Weights
 from office.dispatch.threads import Clocks, RequestThread
 from office.dispatch.vehicles import Taken, taken_within, worked_since
-from office.requests.table import BEFORE, OUT, TripState
+from office.requests.table import OUT, TripState
 from registry import parameters
 from registry.drivers import drivers_of_units
 from registry.fences import read_fences
@@ -24,6 +24,7 @@ from registry.places import Place, stored_places
 from registry.seals import seals_within
 from registry.vehicles import VehicleInfo, vehicles_of_units
 from runtime.connection import Connection
+from runtime.errors import DeclinedError
 from runtime.units import CHINA, to_us
 
 #: What lies so long before or after the requests is looked at as well: where vehicles come from, what they do next.
@@ -92,7 +93,10 @@ async def gather(connection: Connection, clocks: Clocks, threads: Sequence[Reque
 
 
 def _request(thread: RequestThread) -> Trip:
+    """Raises DeclinedError for a request that names no place to begin at: an emergency whose paper is not complete."""
     request, contents = thread.paper, thread.paper.contents
+    if not contents.get("origin"):
+        raise DeclinedError("no-place", "申请没有上车点坐标（紧急用车尚未补齐），不能比较车辆 · the request has no origin yet: complete it first")  # fmt: skip
     places = [contents["origin"], *contents["stops"], contents.get("return_point") or contents["origin"]]
     points = _points([Place.model_validate(place) for place in places])
     since, until = _s(thread.row["planned_departure"]), _s(thread.row["planned_return"])
@@ -120,14 +124,13 @@ def _told(taken: Sequence[Taken], cars: Collection[str], now: datetime, busy: di
             if given[0].get("lat") is not None and given[-1].get("lat") is not None:
                 points = _points(places)
                 metres = straight_m(points)
-                routine = each.kind == "normal" and each.state in BEFORE
                 trip = Trip(
                     each.id, each.organisation, points[0], points[-1], begin, end, metres, min(seconds_of(metres), end - begin),
-                    category="other" if routine and each.category == "other" else "emergency", with_driver=each.driver is not None,
+                    category=each.category or "other", with_driver=each.driver is not None,
                 )  # fmt: skip
-                told.append(
-                    (trip, Told(each.id, each.vehicle, each.driver, each.state != TripState.ASSIGNED))
-                )
+                # An emergency takes a vehicle from nobody who has accepted, nor from another emergency.
+                fixed = each.kind != "normal" or each.state != TripState.ASSIGNED
+                told.append((trip, Told(each.id, each.vehicle, each.driver, fixed)))
                 continue
         if ours:
             busy.setdefault(each.vehicle, []).append(Busy(begin, end, Why.TAKEN))

@@ -10,15 +10,18 @@ from office.dispatch.asking import seen
 from office.dispatch.gathering import Gathered, gather
 from office.dispatch.planner import rank as ranking
 from office.dispatch.planner.batch import Assignment, Plan, plan
+from office.dispatch.planner.facts import Facts, Point
 from office.dispatch.planner.rank import BEST, FAILED, unknown_of
 from office.dispatch.planner.reasons import TEXTS, reasons_of
-from office.dispatch.planner.travel import FACTOR_PERMILLE, FAR_KMH, NEAR_KMH, NEAR_M
+from office.dispatch.planner.travel import FACTOR_PERMILLE, FAR_KMH, NEAR_KMH, NEAR_M, Known
 from office.dispatch.planner.weights import TERMS
 from office.dispatch.threads import RequestThread, load_clocks, now_of
 from office.requests.table import TripState
 from office.requests.words import Refusal, StepRefusedError
 from office.supervision.actors import Actor
 from registry.organisations import units_below
+from rules.navigation import TravelTimes
+from rules.navigation.matrix import MOST_PLACES
 from runtime.connection import Connection
 from runtime.errors import InvalidError
 
@@ -38,14 +41,17 @@ _TRAVEL: Final = (
 )
 
 
-async def candidates(connection: Connection, actor: Actor, id: str, plate: str | None) -> dict[str, Any]:
+async def candidates(
+    connection: Connection, actor: Actor, id: str, plate: str | None, ways: TravelTimes
+) -> dict[str, Any]:
     """The cheapest vehicles for a request, and why the nearest others cannot be sent. ``plate``: only those in whose plate it stands, each with its rank among all. Raises NotThereError."""
     thread = await seen(connection, actor, id)
     clocks, now = await load_clocks(connection), await now_of(connection)
     units = await units_below(connection, [thread.paper.pool, thread.paper.organisation])
     gathered = await gather(connection, clocks, [thread], units, now)
+    known = await _known(ways, gathered.facts, [id])
     most = BEST if plate is None else 1_000_000
-    found = await asyncio.to_thread(ranking.rank, gathered.facts, gathered.weights, id, None, most)
+    found = await asyncio.to_thread(ranking.rank, gathered.facts, gathered.weights, id, known, most)
     best = [c for c in found.best if plate is None or plate in gathered.vehicles[c.car].plate]
     failed = [f for f in found.failed if plate is None or plate in gathered.vehicles[f.car].plate]
     numbers = {taken.id: taken.number for taken in gathered.taken}
@@ -55,7 +61,7 @@ async def candidates(connection: Connection, actor: Actor, id: str, plate: str |
             {"id": each.car, "plate": gathered.vehicles[each.car].plate, "reasons": reasons_of(each.why)}
             for each in failed[: FAILED if plate is None else _FOUND]
         ],
-        "possible": found.possible, "looked_at": found.looked_at, "travel": _TRAVEL,
+        "possible": found.possible, "looked_at": found.looked_at, "travel": _told(ways, known),
         "unknown": [{"code": code, "text": _UNKNOWN[code]} for code in found.unknown],
     }  # fmt: skip
 
@@ -77,7 +83,9 @@ def _candidate(gathered: Gathered, thread: RequestThread, found: ranking.Candida
     }  # fmt: skip
 
 
-async def suggest(connection: Connection, actor: Actor, ids: Sequence[str]) -> dict[str, Any]:
+async def suggest(
+    connection: Connection, actor: Actor, ids: Sequence[str], ways: TravelTimes
+) -> dict[str, Any]:
     """A plan for requests that wait, at most MOST_TOGETHER. Raises NotThereError, StepRefusedError, InvalidError (requests of different pools)."""
     threads = []
     for id in sorted(set(ids)):
@@ -87,7 +95,7 @@ async def suggest(connection: Connection, actor: Actor, ids: Sequence[str]) -> d
         threads.append(thread)
     if len({thread.paper.pool for thread in threads}) > 1:
         raise InvalidError("/requests", "所选申请属于不同的派车平台，请分别选取 · requests of different pools: choose those of one pool")  # fmt: skip
-    gathered, made = await planned(connection, threads)
+    gathered, made, known = await planned(connection, threads, ways=ways)
     return {
         "items": [_assignment(gathered, each) for each in made.assignments if not each.told],
         "unserved": [
@@ -95,18 +103,48 @@ async def suggest(connection: Connection, actor: Actor, ids: Sequence[str]) -> d
             for each in made.unserved if each.trip not in made.moved
         ],
         "moved": [taken.number for taken in gathered.taken if taken.id in made.moved],
-        "empty_m": made.empty_m, "cost_fen": made.cost_fen, "travel": _TRAVEL,
+        "empty_m": made.empty_m, "cost_fen": made.cost_fen, "travel": _told(ways, known),
         "unknown": [{"code": code, "text": _UNKNOWN[code]} for code in unknown_of(gathered.facts)],
     }  # fmt: skip
 
 
-async def planned(connection: Connection, threads: Sequence[RequestThread], units: Collection[str] | None = None) -> tuple[Gathered, Plan]:  # fmt: skip
-    """The plan for requests of one pool, and what it rests on. ``units``: whose vehicles; None: those of the pool and of who asks."""
+async def planned(connection: Connection, threads: Sequence[RequestThread], units: Collection[str] | None = None, ways: TravelTimes | None = None) -> tuple[Gathered, Plan, Known]:  # fmt: skip
+    """The plan for requests of one pool, and what it rests on. ``units``: whose vehicles; None: those of the pool and of who asks. ``ways``: of the engine; None: straight lines."""
     clocks, now = await load_clocks(connection), await now_of(connection)
     if units is None:
         units = await units_below(connection, {unit for t in threads for unit in (t.paper.pool, t.paper.organisation)})  # fmt: skip
     gathered = await gather(connection, clocks, threads, units, now)
-    return gathered, await asyncio.to_thread(plan, gathered.facts, gathered.weights)
+    known = {} if ways is None else await _known(ways, gathered.facts, [thread.id for thread in threads])
+    return gathered, await asyncio.to_thread(plan, gathered.facts, gathered.weights, known), known
+
+
+async def _known(
+    ways: TravelTimes, facts: Facts, asked: Sequence[str]
+) -> dict[tuple[Point, Point], tuple[int, int]]:
+    """What the engine says of the ways that matter: of one request to its beginning and from its end, of several between all places; of too many places none, so that all are measured alike."""
+    trips = [trip for trip in facts.trips if trip.id in asked]
+    others = {p for t in facts.trips for p in (t.origin, t.end)} | {
+        c.base for c in facts.cars if c.base is not None
+    }
+    places = sorted(others | {p for t in trips for p in (t.origin, t.end)})
+    if len(places) <= MOST_PLACES:
+        return await ways.between(places, places)
+    if len(trips) > 1:
+        return {}
+    (trip,) = trips
+    near = sorted(places, key=lambda p: ((p[0] - trip.origin[0]) ** 2 + (p[1] - trip.origin[1]) ** 2, p))[
+        :MOST_PLACES
+    ]
+    return await ways.between(near, [trip.origin]) | await ways.between([trip.end], near)
+
+
+def _told(ways: TravelTimes, known: Known) -> str:
+    """How ways were measured."""
+    return (
+        f"导航引擎 {ways.name} 给出 {len(known)} 条，其余为{_TRAVEL} ({ways.name}: {len(known)})"
+        if known
+        else _TRAVEL
+    )
 
 
 def _assignment(gathered: Gathered, made: Assignment) -> dict[str, Any]:
