@@ -54,18 +54,23 @@ def run(options: argparse.Namespace) -> None:
 def _random_pool(seed: int) -> int:
     facts = pool(5 + seed % 36, 2 + seed % 23, seed, odd=True, sites=1 + seed % 6, days=1 + seed % 2)
     weights = Weights(reserve_emergency=seed % 3, reserve_confidential=seed % 2, tail_first=seed % 6)
-    return len(violations(facts, weights, plan(facts, weights, passes=1).assignments))
+    return len(violations(facts, weights, plan(facts, weights, passes=seed % 5 == 0).assignments))
 
 
 def _kept() -> list[str]:
     with ProcessPoolExecutor(2) as workers:
         broken = sum(workers.map(_random_pool, range(_RANDOM), chunksize=20))
-    return ["(a)", "0 in 1,000 random pools", str(broken), "independent checker, every constraint at random"]
+    return [
+        "(a)",
+        "0 in 1,000 random pools",
+        str(broken),
+        "independent checker, every constraint at random; every fifth with an improvement pass",
+    ]
 
 
 def _optimum() -> list[str]:
     above, proved = [], 0
-    for seed in range(8):
+    for seed in range(6):
         facts, weights = pool(24, 14, seed, sites=4), Weights()
         made = plan(facts, weights)
         best, bound = optimum(facts, weights, 60)
@@ -76,7 +81,7 @@ def _optimum() -> list[str]:
         "(b)",
         "≤ 1 % above CP-SAT",
         said,
-        f"8 pools of 24 trips and 14 vehicles, {proved} proved optimal",
+        f"6 pools of 24 trips and 14 vehicles, {proved} proved optimal",
     ]
 
 
@@ -123,7 +128,7 @@ def _live() -> list[str]:
 
 def _moves() -> list[str]:
     worst, all_told = 0.0, 0
-    for seed in range(10):
+    for seed in range(5):
         facts = pool(TRIPS, CARS, seed)
         made = plan(facts, Weights(), passes=0)
         gone = made.assignments[seed * 7].car
@@ -134,7 +139,7 @@ def _moves() -> list[str]:
         after = {a.trip: a.car for a in again.assignments}
         moved = sum(after.get(a.trip) != a.car for a in made.assignments)
         worst, all_told = max(worst, moved / len(made.assignments)), all_told + len(made.assignments)
-    return ["(e)", "≤ 1 % moved", f"worst {100 * worst:.2f} %", f"a vehicle fails in each of 10 pools of {TRIPS} told trips"]  # fmt: skip
+    return ["(e)", "≤ 1 % moved", f"worst {100 * worst:.2f} %", f"a vehicle fails in each of 5 pools of {TRIPS} told trips"]  # fmt: skip
 
 
 def first_fit(facts: Facts, weights: Weights) -> list[Assignment]:
@@ -171,22 +176,22 @@ def _both(trips: int, cars: int, seed: int) -> tuple[Facts, Plan, list[Assignmen
 def _empty() -> list[str]:
     ours = theirs = 0.0
     served = [0, 0]
-    for seed in range(10):
+    for seed in range(5):
         facts, made, fitted = _both(TRIPS, CARS, seed)
         # Of what both serve, km for each trip that is served.
         ours += made.empty_m / len(made.assignments)
         theirs += empty_m(facts, Weights(), fitted) / len(fitted)
         served[0] += len(made.assignments)
         served[1] += len(fitted)
-    return ["(f) empty km", "≥ 15 % fewer", f"{100 * (1 - ours / theirs):.0f} % fewer", f"a served trip, 10 pools of {TRIPS} trips, {CARS} vehicles: {ours / 10_000:.1f} km against {theirs / 10_000:.1f} km; served {served[0]} against {served[1]}"]  # fmt: skip
+    return ["(f) empty km", "≥ 15 % fewer", f"{100 * (1 - ours / theirs):.0f} % fewer", f"a served trip, 5 pools of {TRIPS} trips, {CARS} vehicles: {ours / 5_000:.1f} km against {theirs / 5_000:.1f} km; served {served[0]} against {served[1]}"]  # fmt: skip
 
 
 def _served() -> list[str]:
     ours = theirs = 0
-    for seed in range(10):
+    for seed in range(5):
         _, made, fitted = _both(TRIPS, 60, seed)
         ours, theirs = ours + len(made.assignments), theirs + len(fitted)
-    return ["(f) trips a car", "≥ 15 % more", f"{100 * (ours / theirs - 1):.0f} % more", f"60 vehicles for {TRIPS} trips, 10 pools: {ours / 600:.2f} against {theirs / 600:.2f} a vehicle"]  # fmt: skip
+    return ["(f) trips a car", "≥ 15 % more", f"{100 * (ours / theirs - 1):.0f} % more", f"60 vehicles for {TRIPS} trips, 5 pools: {ours / 300:.2f} against {theirs / 300:.2f} a vehicle"]  # fmt: skip
 
 
 def _same() -> list[str]:

@@ -257,6 +257,13 @@ def _driving(weights: Weights, both: list[tuple[Trip, Car]]) -> Iterable[str]:
     for (one, _), (other, _) in pairwise(both):
         if other.departs_s - one.returns_s < 60 * weights.turnaround_min:
             yield f"H4 {one.id} and {other.id} at once"
+    days: dict[int, int] = defaultdict(int)
+    for trip, _ in both:
+        first, last = _day(trip.departs_s), _day(trip.returns_s - 1)
+        for day in range(first, last + 1):
+            days[day] += min(trip.drive_s, trip.returns_s - trip.departs_s) // (last - first + 1)
+    if max(days.values()) > weights.driver_day_h * 3600:
+        yield f"H4 {max(days.values())} s of driving in a day, with all vehicles"
 
 
 def _reserve(facts: Facts, weights: Weights, of_car: dict[str, list[Trip]]) -> list[str]:

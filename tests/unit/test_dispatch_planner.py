@@ -63,6 +63,8 @@ def test_the_order_of_what_is_told_changes_nothing(seed: int) -> None:
     told = told_of(plan(facts, weights, passes=0))[::2]
     facts = replace(facts, told=told)
     assert repr(plan(facts, weights, passes=1)) == repr(plan(shuffled(facts, seed), weights, passes=1))
+    urgent = any(t.category == "emergency" for t in facts.trips)
+    assert urgent or plan(facts, weights, passes=1).moved == ()
     free = [t.id for t in facts.trips if t.id not in {x.trip for x in told}]
     if free:
         assert rank(facts, weights, free[0]) == rank(shuffled(facts, seed), weights, free[0])
@@ -214,6 +216,24 @@ def test_an_emergency_displaces_what_nobody_has_accepted() -> None:
     accepted = replace(facts, told=(Told("a", "c", "d", accepted=True),))
     assert rank(accepted, Weights(), "b").best == ()
     assert plan(accepted, Weights()).moved == ()
+
+
+def test_a_vehicle_gets_a_driver_who_is_free() -> None:
+    """Not the first by id: he drives another one then, or has just done so far away; and of who may not drive any longer the next is asked."""
+    cars, people = (car("a"), car("b")), (driver("d1"), driver("d2", load_s=9 * HOUR))
+    then = trip("o", 9)
+    (found,) = rank(
+        Facts(MIDNIGHT, (trip(), then), cars, people, (Told("o", "a", "d1"),)), Weights(), "t"
+    ).best
+    assert (found.car, found.driver) == ("b", "d2")
+    before = trip("o", 6.7, end=(32_300_000, 120_900_000))
+    found = rank(
+        Facts(MIDNIGHT, (trip(), before), cars, people, (Told("o", "a", "d1"),)), Weights(), "t"
+    ).best[0]
+    assert (found.car, found.driver) == ("b", "d2")
+    long = trip("o", 1, 8.5, drive_s=int(3.9 * HOUR), end=HERE)
+    tired = rank(Facts(MIDNIGHT, (trip(at=12, hours=8, drive_s=7 * HOUR), long), cars, people, (Told("o", "a", "d1"),)), Weights(), "t").best  # fmt: skip
+    assert {c.car: c.driver for c in tired} == {"b": "d2"}
 
 
 def test_the_reserve_holds_for_those_that_are_assigned_together() -> None:

@@ -33,7 +33,7 @@ class Chains:
         self.jobs = np.full((crews, 2), self.none, np.int64)
         self.count = np.zeros(crews, np.int64)
         self.run, self.ahead = np.zeros((crews, 2), np.int64), np.zeros((crews, 2), np.int64)
-        self.day_drive = np.zeros((crews, world.days), np.int64)
+        self.day_drive = world.driven_elsewhere.copy()
         self.day_m = np.zeros((crews, world.days), np.int64)
         self.empty_m = np.zeros(crews, np.int64)
         self.out = np.zeros((2, world.hours), np.int64)
@@ -41,6 +41,7 @@ class Chains:
         self.crew = np.full(self.none, -1, np.int64)
         self._departs, self._returns = world.departs.tolist(), world.returns.tolist()
         self._origin, self._end, self._base = world.origin.tolist(), world.end.tolist(), world.base.tolist()
+        self._elsewhere: list[list[int]] = world.driven_elsewhere.tolist()
         self._turn = 60 * world.weights.turnaround_min
         self._piece, self._rested, self._driven = (
             world.piece.tolist(),
@@ -111,7 +112,7 @@ class Chains:
         """What a crew drives, in the order of departures, and whether it can."""
         days = self.world.days
         if not jobs:
-            return Walk(True, 0, [], [], [0] * days, [0] * days)
+            return Walk(True, 0, [], [], list(self._elsewhere[crew]), [0] * days)
         world, one, base = self.world, self.world.travel.one, self._base[crew]
         between = [self._link(crew, a, b) for a, b in pairwise(jobs)]
         first, last = one(base, self._origin[jobs[0]]), one(self._end[jobs[-1]], base)
@@ -120,7 +121,7 @@ class Chains:
         for k, (_, _, idle) in enumerate(between):
             fits &= idle >= self._turn + (late if k == 0 else 0)
         ways, run, runs = [(*first, REST_S), *between], 0, []
-        day_drive, day_m, empty_m = [0] * days, [0] * days, last[0]
+        day_drive, day_m, empty_m = list(self._elsewhere[crew]), [0] * days, last[0]
         for job, (metres, seconds, idle) in zip(jobs, ways, strict=True):
             driven = (0 if idle >= REST_S else run) + seconds + self._piece[job]
             fits &= driven <= DRIVE_S or not self._driven[job]

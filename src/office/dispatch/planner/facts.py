@@ -79,7 +79,8 @@ class Car:
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """A driver. ``duty``: when he works, None = not known. ``licences``: classes of his licence. ``familiar``: vehicles. ``load_s``: his tasks lately."""
+    """A driver. ``duty``: when he works, None = not known. ``licences``: classes of his licence. ``familiar``: vehicles. ``load_s``: his tasks lately. ``driven``: (from, to, seconds of driving) of what he drives
+    with vehicles that are looked at no further."""
 
     id: str
     unit: str
@@ -89,6 +90,7 @@ class Driver:
     familiar: frozenset[str] | None = None
     load_s: int = 0
     busy: tuple[Busy, ...] = ()
+    driven: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

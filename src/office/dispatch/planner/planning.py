@@ -22,7 +22,9 @@ from office.dispatch.planner.world import CATEGORIES, World
 from runtime.arrays import Ints
 
 #: What makes a told assignment impossible: the vehicle or the driver is not there any more.
-RELEASES: Final = int(Why.SEALED | Why.NOT_IN_USE | Why.REPAIR | Why.PAPERS | Why.DRIVER_OFF | Why.DRIVER_TAKEN | Why.TAKEN | Why.DRIVER_DECIDED)  # fmt: skip
+RELEASES: Final = int(
+    Why.SEALED | Why.NOT_IN_USE | Why.REPAIR | Why.PAPERS | Why.DRIVER_OFF | Why.TAKEN | Why.DRIVER_DECIDED
+)
 
 
 class Planner:

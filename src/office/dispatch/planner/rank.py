@@ -11,6 +11,7 @@ from office.dispatch.planner.chains import Chains
 from office.dispatch.planner.crews import best_drivers, elsewhere
 from office.dispatch.planner.evaluate import Judged, evaluate
 from office.dispatch.planner.facts import Car, Facts, Trip
+from office.dispatch.planner.reasons import Why
 from office.dispatch.planner.travel import Known
 from office.dispatch.planner.weights import Weights
 from office.dispatch.planner.world import World
@@ -19,6 +20,11 @@ from office.dispatch.planner.world import World
 BEST, FAILED = 5, 3
 #: Vehicles that are looked at with their drivers at a time, and at most.
 _AT_ONCE, _MOST = 64, 1_024
+#: Drivers that are tried for a vehicle at most, on the average; and what may be better with another one.
+_TRIES = 3
+_DRIVERS = int(
+    Why.DRIVER_OFF | Why.DRIVER_TAKEN | Why.DRIVER_REST | Why.DRIVER_DAY | Why.DRIVER_DECIDED | Why.LICENCE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def rank(facts: Facts, weights: Weights, trip: str, known: Known | None = None, 
     possible = 0
     for start in range(0, min(len(fitting), _MOST), _AT_ONCE):
         some = fitting[start : start + _AT_ONCE]
-        chosen, nobody = _with_drivers(settled, weights, asked, some, known)
+        chosen, nobody = _with_drivers(settled, weights, asked, some, known, set())
         found += chosen
         failed += nobody
         possible += len(chosen)
@@ -92,8 +98,9 @@ def _judged(facts: Facts, weights: Weights, trip: Trip, crew_driver: dict[str, s
     return world, evaluate(chains, np.array([world.trip_no[trip.id]])), 0
 
 
-def _with_drivers(facts: Facts, weights: Weights, trip: Trip, cars: Sequence[Car], known: Known | None) -> tuple[list[Candidate], list[Failed]]:  # fmt: skip
-    drivers = best_drivers(facts, weights, trip, cars) if facts.drivers_known else {}
+def _with_drivers(facts: Facts, weights: Weights, trip: Trip, cars: Sequence[Car], known: Known | None, tried: set[tuple[str, str]]) -> tuple[list[Candidate], list[Failed]]:  # fmt: skip
+    """The vehicles with the drivers who suit them best; where only the driver is in the way, with the next one, _TRIES times."""
+    drivers = best_drivers(facts, weights, trip, cars, tried) if facts.drivers_known else {}
     ids = {car.id for car in cars}
     people = {driver for driver in drivers.values() if driver is not None}
     told = tuple(t for t in facts.told if t.car in ids or t.driver in people)
@@ -104,15 +111,29 @@ def _with_drivers(facts: Facts, weights: Weights, trip: Trip, cars: Sequence[Car
         facts, cars=tuple(c for c in facts.cars if c.id in cars_too), told=told, trips=tuple(t for t in facts.trips if t.id in kept),
         drivers=tuple(d for d in facts.drivers if d.id in people),
     )  # fmt: skip
-    chosen, failed = [], []
+    chosen: list[Candidate] = []
+    failed: list[Failed] = []
+    again: list[Car] = []
     world, judged, row = _judged(part, weights, trip, drivers, known)
     for car in cars:
         k = world.car_no[car.id]
+        driver = drivers.get(car.id)
         if judged.why[row, k]:
+            if (
+                driver is not None
+                and not int(judged.why[row, k]) & ~_DRIVERS
+                and len(tried) < _TRIES * _AT_ONCE
+            ):
+                again.append(car)
+                tried.add((car.id, driver))
+                continue
             failed.append(Failed(car.id, int(judged.why[row, k])))
             continue
         terms = {name: int(of[row, k]) for name, of in judged.terms.items() if of[row, k]}
-        chosen.append(Candidate(0, car.id, drivers.get(car.id), int(judged.cost[row, k]), terms, int(judged.empty_m[row, k])))  # fmt: skip
+        chosen.append(Candidate(0, car.id, driver, int(judged.cost[row, k]), terms, int(judged.empty_m[row, k])))  # fmt: skip
+    if again:
+        more, nobody = _with_drivers(facts, weights, trip, again, known, tried)
+        chosen, failed = chosen + more, failed + nobody
     return chosen, failed
 
 

@@ -119,7 +119,18 @@ class World:
         self.duty_known = np.array([d is not None and d.duty is not None for d in drivers], bool)
         duty = [(k, since, until) for k, d in enumerate(drivers) if d is not None for since, until in d.duty or ()]  # fmt: skip
         self.duty = np.array(duty, np.int64).reshape(-1, 3)
+        self.driven_elsewhere = self._elsewhere()
         self.driver_busy = _busy((k, b) for k, d in enumerate(drivers) if d is not None for b in d.busy)
+
+    def _elsewhere(self) -> Ints:
+        """What the driver of each crew drives with other vehicles, in seconds: [C, days]."""
+        found = np.zeros((len(self.cars), self.days), np.int64)
+        first = min((china_day(t.departs_s) for t in self.trips), default=0)
+        for crew, driver in enumerate(self.drivers):
+            for since, until, seconds in () if driver is None else driver.driven:
+                begin, end = china_day(since) - first, china_day(until - 1) - first + 1
+                found[crew, max(begin, 0) : max(end, 0)] += -(-seconds // (end - begin))
+        return found
 
     def decided(self, trip: int) -> Bools:
         """Of each crew: its driver decided on the trip."""
