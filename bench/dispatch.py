@@ -85,10 +85,12 @@ def _optimum() -> list[str]:
     ]
 
 
-def _one_of(seed: int) -> tuple[int, int]:
+def _one_of(seed: int) -> tuple[int, int, float]:
     facts = pool(TRIPS, CARS, seed)
+    began = time.process_time()
     made = plan(facts, Weights(), passes=0)
-    return len(made.assignments), len(violations(facts, Weights(), made.assignments))
+    took = time.process_time() - began
+    return len(made.assignments), len(violations(facts, Weights(), made.assignments)), took
 
 
 def _day() -> list[str]:
@@ -96,19 +98,23 @@ def _day() -> list[str]:
     with ProcessPoolExecutor(2) as workers:
         found = list(workers.map(_one_of, range(POOLS), chunksize=4))
     took = time.monotonic() - began
-    served, broken = (sum(column) for column in zip(*found, strict=True))
-    return ["(c) day", "≤ 60 s", f"{took:.0f} s", f"{POOLS} pools, {POOLS * TRIPS:,} trips ({served:,} served, {broken} broken), {POOLS * CARS:,} vehicles; two processes, no improvement passes; made and checked within"]  # fmt: skip
+    served, broken, busy = (sum(column) for column in zip(*found, strict=True))
+    how = f"{POOLS} pools, {POOLS * TRIPS:,} trips ({served:,} served, {broken} constraints broken), {POOLS * CARS:,} vehicles; two processes, no improvement passes; {busy:.0f} s of CPU for the plans alone"
+    return ["(c) day", "≤ 60 s", f"{took:.0f} s", how]
 
 
 def _one() -> list[str]:
-    facts = pool(ONE_TRIPS, ONE_CARS, 1)
-    began = time.monotonic()
-    made = plan(facts, Weights(), passes=0)
-    took = time.monotonic() - began
-    began = time.monotonic()
-    better = plan(facts, Weights(), passes=1)
-    more = time.monotonic() - began
-    return ["(c) one pool", "≤ 10 s", f"{took:.1f} s", f"854 vehicles, 2,000 trips, {len(made.assignments):,} served; with one improvement pass {more:.1f} s, {len(better.assignments):,} served"]  # fmt: skip
+    facts, said = pool(ONE_TRIPS, ONE_CARS, 1), []
+    for passes in (0, 1):
+        began, busy = time.monotonic(), time.process_time()
+        made = plan(facts, Weights(), passes=passes)
+        said.append(f"{time.monotonic() - began:.1f} s ({time.process_time() - busy:.1f} s of CPU), {len(made.assignments):,} served")  # fmt: skip
+    return [
+        "(c) one pool",
+        "≤ 10 s",
+        said[0],
+        f"854 vehicles, 2,000 trips, no improvement pass; with one: {said[1]}",
+    ]
 
 
 def _live() -> list[str]:
@@ -117,13 +123,14 @@ def _live() -> list[str]:
     free = [trip.id for trip in facts.trips if trip.id not in {t.trip for t in told}] or [facts.trips[0].id]
     asked = replace(facts.trips[0], id="asked")
     facts = replace(facts, trips=(*facts.trips, asked), told=told)
-    took = []
+    took, busy = [], []
     for _ in range(100):
-        began = time.monotonic()
+        began, working = time.monotonic(), time.process_time()
         rank(facts, Weights(), "asked")
         took.append(1000 * (time.monotonic() - began))
+        busy.append(1000 * (time.process_time() - working))
         time.sleep(max(0.1 - took[-1] / 1000, 0))
-    return ["(d)", "p99 ≤ 300 ms at 10/s", f"p50 {median(took):.0f} ms, p99 {quantiles(took, n=100)[98]:.0f} ms", f"854 vehicles, {len(told)} told trips, {len(free)} left; the planner alone, without the database and without ingest"]  # fmt: skip
+    return ["(d)", "p99 ≤ 300 ms at 10/s", f"p50 {median(took):.0f} ms, p99 {quantiles(took, n=100)[98]:.0f} ms", f"854 vehicles, {len(told)} told trips, {len(free)} left; {median(busy):.0f} ms of CPU; the planner alone, without the database and without ingest"]  # fmt: skip
 
 
 def _moves() -> list[str]:
