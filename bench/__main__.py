@@ -28,6 +28,7 @@ NAMES = {
     "archive": "positions per second into PostgreSQL",
     "chain": "positions per second with alerts, without chains and with the sealer beside",
     "documents": "PDFs of 督办单 a minute on one core",
+    "dispatch": "the goals of the planner: constraints, optimum, seconds, empty km against first fit",
     "backtest": "mileage over a prefecture's month with another ratio",
 }
 

@@ -63,6 +63,7 @@ from api.trips.rules import router as approval_tables
 from office.basemap.tile_file import path_of
 from office.identity.login import Desk
 from office.identity.oidc import Provider
+from rules.navigation import travel_times
 from runtime.bell import Bell
 from runtime.metrics import program_version
 from runtime.settings import Settings
@@ -158,6 +159,8 @@ def create_app(
     state.bell = bell or Bell()
     state.live = Hub(live_feed or LiveFeed())
     state.live_orders = OrderBoards()
+    state.travel_times = travel_times(settings)
+    state.plan_turns = asyncio.Semaphore(2)  # a plan keeps a core busy
     state.base_map = HeldMap(settings.basemap_file or path_of(settings.data_dir))
     state.streams = Counter[str]()  # open streams by subject
     state.recent = Recent()

@@ -37,3 +37,12 @@ async def drivers_of(conn: Connection, ids: Collection[str]) -> dict[str, tuple[
         "SELECT id, name, organisation FROM drivers WHERE id = ANY($1::text[])", sorted(ids)
     )
     return {r["id"]: (r["name"], r["organisation"]) for r in rows}
+
+
+async def drivers_of_units(conn: Connection, units: Collection[str]) -> list[tuple[str, str, str]]:
+    """(id, name, organisation) of the drivers of units, by id."""
+    rows = await conn.fetch(
+        "SELECT id, name, organisation FROM drivers WHERE organisation = ANY($1::text[]) ORDER BY id",
+        sorted(units),
+    )
+    return [(r["id"], r["name"], r["organisation"]) for r in rows]

@@ -76,8 +76,10 @@ SUPERVISION = "supervision"
 REMINDER = "reminder"
 #: Requests and dispatches (docs/requests.md). How long an order covers that is not returned is ``order.overdue_cover_h``.
 TRIPS = "trips"
+#: Which vehicle is sent (docs/dispatch-planner.md): what is weighed, in 分, and what limits it. ``auto_city``: routine trips within the city get their vehicle without a dispatcher.
+PLANNER = "planner"
 #: Groups of parameters that are no rule.
-SHARED = (TRACK, ORDER, TERMINAL, SUPERVISION, REMINDER, TRIPS)
+SHARED = (TRACK, ORDER, TERMINAL, SUPERVISION, REMINDER, TRIPS, PLANNER)
 
 RULES: Mapping[str, tuple[Parameter, ...]] = {
     TRACK: (
@@ -132,6 +134,24 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("backfill_wd", "WD", 1, "事后补办; 期限 gongche", 1, 30),
         Parameter("confirm_wd", "WD", 5, _READING, 1, 60),
         Parameter("near_m", "m", 8000, "某单位: 保障半径 8 公里", 0, 100_000),
+    ),
+    PLANNER: (
+        Parameter("auto_city", "1 = yes, 0 = no", 0, _READING, 0, 1),
+        Parameter("turnaround_min", "min", 10, _READING, 0, 240),
+        Parameter("driver_day_h", "h", 10, _READING, 1, 24),
+        Parameter("reserve_emergency", "1", 0, _READING, 0, 1000),
+        Parameter("reserve_confidential", "1", 0, _READING, 0, 1000),
+        # The pair of digits of Monday: 1 = 1 and 6, ... 5 = 5 and 0; the next pair on the next workday. 0: no restriction.
+        Parameter("tail_first", "0 = none, 1-5", 0, _READING, 0, 5),
+        Parameter("empty_fen_km", "fen/km", 120, _READING, 0, 10_000),
+        Parameter("other_unit_fen", "fen", 1000, _READING, 0, 1_000_000),
+        Parameter("class_above_fen", "fen", 2000, _READING, 0, 1_000_000),
+        Parameter("seat_fen", "fen", 100, _READING, 0, 100_000),
+        Parameter("fairness_fen_h", "fen/h", 100, _READING, 0, 10_000),
+        Parameter("unfamiliar_fen", "fen", 300, _READING, 0, 1_000_000),
+        Parameter("fuel_short_fen", "fen", 200, _READING, 0, 1_000_000),
+        Parameter("late_fen_min", "fen/min", 200, _READING, 0, 100_000),
+        Parameter("change_fen", "fen", 5000, _READING, 0, 1_000_000),
     ),
     "location": (
         Parameter("min_displacement_m", "m", 200, _READING, 0, 100_000),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -67,3 +68,13 @@ async def sealed_within(connection: Connection, vehicle: str, since: datetime, u
             until,
         )
     )
+
+
+async def seals_within(connection: Connection, vehicles: Collection[str], since: datetime, until: datetime) -> list[tuple[str, datetime, datetime | None]]:  # fmt: skip
+    """(vehicle, from, to) of the seals of ``vehicles`` within [since, until); None = until it is lifted."""
+    rows = await connection.fetch(
+        "SELECT vehicle, sealed_from, sealed_to FROM vehicle_seals WHERE vehicle = ANY($1::text[]) AND sealed_from < $3"
+        " AND (sealed_to IS NULL OR sealed_to > $2) ORDER BY vehicle, sealed_from",
+        sorted(vehicles), since, until,
+    )  # fmt: skip
+    return [(row["vehicle"], row["sealed_from"], row["sealed_to"]) for row in rows]

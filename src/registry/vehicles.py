@@ -207,6 +207,16 @@ async def vehicles_by_id(connection: Connection, ids: Iterable[str]) -> dict[str
     return {vehicle.id: vehicle for vehicle in found}
 
 
+async def vehicles_of_units(connection: Connection, units: Iterable[str], first: date, last: date) -> list[tuple[VehicleInfo, bool]]:  # fmt: skip
+    """Vehicles of units that are official from ``first`` to ``last``, by id, each with whether it is secret (涉密)."""
+    rows = await connection.fetch(
+        f"{SELECT.replace(' FROM', ', v.secret FROM')} WHERE v.organisation = ANY($1::text[]) AND (v.registered_on IS NULL OR v.registered_on <= $2)"
+        " AND (v.disposed_on IS NULL OR v.disposed_on > $3) ORDER BY v.id",
+        sorted(units), first, last,
+    )  # fmt: skip
+    return [(VehicleInfo(*list(row)[:-1]), bool(row["secret"])) for row in rows]
+
+
 async def vehicles_of_plates(connection: Connection, plates: Collection[str]) -> dict[str, list[VehicleInfo]]:
     """Every vehicle that the register has under each plate, disposed ones too, by id."""
     found: dict[str, list[VehicleInfo]] = defaultdict(list)

@@ -12,7 +12,7 @@ import asyncpg
 import numpy as np
 import pytest
 
-from rules.navigation import Answer, CachedNavigator, EngineError, Limits
+from rules.navigation import Answer, CachedNavigator, EngineError, Limits, TravelTimes
 from rules.navigation.amap import Amap
 from rules.navigation.cache import drop_unused
 from rules.navigation.engines import route
@@ -559,3 +559,67 @@ async def test_no_proxy_of_the_environment_stands_before_an_engine_of_ones_own(
         engine = Osrm(server.url, limits=QUICK)
         assert (await route(engine, (A, B))).distance_m is not None
         await engine.close()
+
+
+def matrix_of(request: Request) -> Reply:
+    """What Valhalla and OSRM document for a matrix, over the open country; nothing leads to C."""
+    if request.path == "/sources_to_targets":
+        sides = [
+            [(round(p["lat"] * 1e6), round(p["lon"] * 1e6)) for p in request.body[n]]
+            for n in ("sources", "targets")
+        ]
+        cells = [[None if t == C else straight_m(s, t) for t in sides[1]] for s in sides[0]]
+        rows = [
+            [
+                {
+                    "distance": None if m is None else km(m),
+                    "time": None if m is None else m // 10,
+                    "from_index": k,
+                    "to_index": n,
+                }
+                for n, m in enumerate(row)
+            ]
+            for k, row in enumerate(cells)
+        ]
+        return Reply({"sources_to_targets": rows, "units": "kilometers"})
+    places = places_of(request)
+    first, last = (list(map(int, request.query[n].split(";"))) for n in ("sources", "destinations"))
+    metres = [
+        [None if places[t] == C else float(straight_m(places[s], places[t])) for t in last] for s in first
+    ]
+    return Reply({"code": "Ok", "distances": metres, "durations": [[None if m is None else m / 10 for m in row] for row in metres]})  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", [Valhalla, Osrm])
+async def test_a_matrix_is_asked_once_and_kept(engine: type[Valhalla] | type[Osrm]) -> None:
+    asked = []
+
+    def reply(request: Request) -> Reply:
+        asked.append(request.path)
+        return matrix_of(request)
+
+    async with engine_server(reply) as server:
+        ways = TravelTimes(engine(server.url, limits=QUICK))
+        found = await ways.between([A, B], [B, C])
+        assert found.keys() == {(A, B), (B, B)}
+        assert abs(found[A, B][0] - straight_m(A, B)) <= 1
+        assert found[A, B][1] == pytest.approx(straight_m(A, B) / 10, abs=1)
+        assert await ways.between([A, B], [B, C]) == found
+        assert len(asked) == 1
+        await ways.close()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply({"error_code": 171}, 400), Reply({"sources_to_targets": [], "units": "kilometers"}), Reply({"sources_to_targets": [[{"distance": "x"}]]}), Reply([1]), Reply({}, 500),
+        Reply({"sources_to_targets": [[{"distance": 0.001, "time": 1}]], "units": "kilometers"}), Reply({"sources_to_targets": [[{"distance": 9.0, "time": 1}]], "units": "miles"}),
+        Reply({"sources_to_targets": [[{"distance": 9.0, "time": 1}]], "units": "kilometers"}),
+    ],
+)  # fmt: skip
+async def test_a_matrix_that_cannot_be_true_gives_no_way(reply: Reply) -> None:
+    async with engine_server(lambda _: reply) as server:
+        ways = TravelTimes(Valhalla(server.url, limits=QUICK))
+        assert await ways.between([A], [B]) == {}
+        await ways.close()
+    assert await TravelTimes(None).between([A], [B]) == {}

@@ -13,7 +13,7 @@ from office.requests import contents as requests
 BODIES: Final[tuple[type[BaseModel], ...]] = tuple(
     dict.fromkeys(
         (
-            requests.RequestContents, *requests.COMMANDS.values(), dispatches.DispatchNew, dispatches.DispatchEmergency,
+            requests.RequestContents, *requests.COMMANDS.values(), dispatches.DispatchNew, dispatches.DispatchSuggest, dispatches.DispatchEmergency,
             *dispatches.COMMANDS.values(), ApprovalTableNew, DriverAccountSet,
         )
     )

@@ -25,10 +25,10 @@ from api.http import (
 )
 from api.trips.common import READS, database, write
 from api.trips.requests import Id, taken
-from api.trips.schemas import TripDispatchPage, TripDispatchView, TripStepTaken
-from office.dispatch import assigning, listing, sending
+from api.trips.schemas import DispatchPlan, TripDispatchPage, TripDispatchView, TripStepTaken
+from office.dispatch import assigning, listing, sending, suggesting
 from office.dispatch.asking import desk_of
-from office.dispatch.contents import COMMANDS, DispatchEmergency, DispatchNew
+from office.dispatch.contents import COMMANDS, DispatchEmergency, DispatchNew, DispatchSuggest
 from office.dispatch.threads import DispatchThread
 from office.requests.contents import Command
 from office.requests.table import STATE_NAMES, STEP_NAMES, TABLE, Paper, TripAction, TripState
@@ -88,6 +88,21 @@ async def assign(request: Request) -> Response:
         return await listing.show_dispatch(connection, actor, made.id)
 
     return json_response(await write(request, work), 201)
+
+
+@router.post(
+    "/dispatches:suggest", summary="批量派车建议 / a plan for several requests", response_model=DispatchPlan,
+    dependencies=[require("trips:dispatch")], openapi_extra=body_of(DispatchSuggest),
+)  # fmt: skip
+async def suggest(request: Request) -> Response:
+    """Which vehicle for which request, emergencies first, at the least cost together. Nothing is written: assign each with `POST /v1/dispatches`."""
+    given = await read_model(request, DispatchSuggest)
+    async with request.app.state.plan_turns, database(request) as connection:
+        return json_response(
+            await suggesting.suggest(
+                connection, actor_of(request), given.requests, request.app.state.travel_times
+            )
+        )
 
 
 @router.post(

@@ -34,7 +34,7 @@ from api.trips.schemas import (
     TripRequestView,
     TripStepTaken,
 )
-from office.dispatch import asking, listing, vehicles
+from office.dispatch import asking, listing, suggesting
 from office.dispatch.threads import RequestThread
 from office.requests.contents import COMMANDS, Command, RequestContents
 from office.requests.table import STATE_NAMES, STEP_NAMES, TABLE, Paper, TripAction, TripState
@@ -43,8 +43,6 @@ from runtime.units import from_us, to_us
 
 router = APIRouter(prefix="/v1", tags=["trips"])
 NO_REQUEST: Final = "没有这份申请 · no such request"
-#: Free vehicles that are told at most.
-_MOST_CANDIDATES: Final = 200
 Id = Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)]
 
 
@@ -137,7 +135,7 @@ async def get_request(request: Request, id: ItemId) -> Response:
 
 
 @router.get(
-    "/trip-requests/{id}/candidates", summary="可派车辆 / vehicles that are free then", response_model=Candidates,
+    "/trip-requests/{id}/candidates", summary="可派车辆，按费用排序 / vehicles for a request, the best first", response_model=Candidates,
     dependencies=[require("trips:dispatch")],
 )  # fmt: skip
 async def candidates(
@@ -145,14 +143,14 @@ async def candidates(
     id: ItemId,
     plate: Annotated[str | None, Query(max_length=16, json_schema_extra=PLAIN)] = None,
 ) -> Response:
-    """By plate, at most 200; `plate`: a part of it. Which of them is best is not said."""
+    """The best five with what each costs, term by term, and the next three with what is in their way. `plate`: a part of it; then up to 50 of each, with their ranks among all."""
     refuse_controls(plate)
-    async with database(request) as connection:
-        thread = await asking.seen(connection, actor_of(request), known(NO_REQUEST, id))
-        since, until = thread.row["planned_departure"], thread.row["planned_return"]
-        part = normal_plate(plate) if plate else None
-        found = await vehicles.candidates(connection, since, until, _MOST_CANDIDATES, part or None)
-    return json_response({"items": found})
+    part = normal_plate(plate) if plate else None
+    async with request.app.state.plan_turns, database(request) as connection:
+        found = await suggesting.candidates(
+            connection, actor_of(request), known(NO_REQUEST, id), part or None, request.app.state.travel_times
+        )
+    return json_response(found)
 
 
 def _add(what: TripAction, model: type[Command]) -> None:

@@ -151,6 +151,14 @@ class TripDispatchRow(BaseModel):
     created_at: datetime
 
 
+class DispatchChoice(BaseModel):
+    """How the vehicle was found: manual, suggested or auto. `rank`: that of the suggestion; `reason`: why another than the first was taken."""
+
+    way: Literal["manual", "suggested", "auto"] | None
+    rank: int | None
+    reason: str | None
+
+
 class TripDispatchView(TripDispatchShort):
     """A dispatch with its thread. `order_due`: the version of its order is written within seconds, by the program."""
 
@@ -170,6 +178,7 @@ class TripDispatchView(TripDispatchShort):
     listed: bool
     late_change: dict[str, Any] | None
     order_due: bool
+    chosen: DispatchChoice
     requests: list[TripRequestRow]
     may: list[TripMay]
     thread: list[TripEntry]
@@ -201,22 +210,102 @@ class TripCounts(BaseModel):
     late_changes: int
 
 
-class Candidate(BaseModel):
-    """A vehicle that is free then. `busy_until`, `next_departure`: of the dispatch before, and of the one after."""
+class CandidateTerm(BaseModel):
+    """What a vehicle costs for one reason, in 分."""
 
+    code: str
+    text: str
+    fen: int
+
+
+class CandidateReason(BaseModel):
+    """A hard constraint (`H1` to `H12`) that is in the way."""
+
+    constraint: str
+    code: str
+    text: str
+
+
+class Candidate(BaseModel):
+    """A vehicle that can be sent. `rank`: 1 = the cheapest. `driver`: who would drive it. `empty_m`: what is driven empty in addition. `busy_until`, `next_departure`: of what it does before and after.
+    `displaces`: numbers of dispatches that an emergency would take it from."""
+
+    rank: int
     id: str
     plate: str
     organisation: str
     category: str
     energy: str
+    driver: str | None
+    driver_name: str | None
+    cost_fen: int
+    terms: list[CandidateTerm]
+    empty_m: int
     busy_until: datetime | None
     next_departure: datetime | None
+    displaces: list[str]
+
+
+class CandidateFailed(BaseModel):
+    """A vehicle that cannot be sent, and all that is in the way."""
+
+    id: str
+    plate: str
+    reasons: list[CandidateReason]
+
+
+class PlannerUnknown(BaseModel):
+    """What was not judged, because nobody has registered it."""
+
+    code: str
+    text: str
 
 
 class Candidates(BaseModel):
-    """Free vehicles, by plate."""
+    """The best vehicles, the cheapest first, and those that come next to being possible. `possible`, `looked_at`: numbers of vehicles. `travel`: how ways were measured."""
 
     items: list[Candidate]
+    failed: list[CandidateFailed]
+    possible: int
+    looked_at: int
+    travel: str
+    unknown: list[PlannerUnknown]
+
+
+class SuggestedDispatch(BaseModel):
+    """A vehicle and a driver for a request."""
+
+    request: str
+    vehicle: str
+    plate: str
+    organisation: str
+    driver: str | None
+    driver_name: str | None
+
+
+class UnservedReason(CandidateReason):
+    """`vehicles`: of so many vehicles it is in the way."""
+
+    vehicles: int
+
+
+class UnservedRequest(BaseModel):
+    """A request without a vehicle: what is in the way, the most frequent first."""
+
+    request: str
+    reasons: list[UnservedReason]
+
+
+class DispatchPlan(BaseModel):
+    """A plan for several requests; nothing is assigned by it. `moved`: numbers of dispatches that have become impossible, or that an emergency displaces: to be reassigned."""
+
+    items: list[SuggestedDispatch]
+    unserved: list[UnservedRequest]
+    moved: list[str]
+    empty_m: int
+    cost_fen: int
+    travel: str
+    unknown: list[PlannerUnknown]
 
 
 class BackfillCount(BaseModel):

@@ -167,6 +167,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         bell.ring()
         server.should_exit = True
         await serving
+        await app.state.travel_times.close()
     finally:
         for task in beside:
             task.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from office.requests.rule_tables import RULES, known_logins
@@ -19,6 +20,13 @@ async def account(connection: Connection, driver: str) -> dict[str, Any]:
     if row is None:
         raise NotThereError(f"没有这名驾驶员，或不在您的范围内 · no such driver, or not yours: {driver}")
     return {"driver": row["id"], "user": row["user_id"]}
+
+
+async def users_of(connection: Connection, drivers: Collection[str]) -> dict[str, str]:
+    """The users of those of ``drivers`` that have one, within reach."""
+    return dict(
+        await connection.fetch("SELECT driver, user_id FROM driver_accounts WHERE driver = ANY($1::text[])", sorted(drivers))
+    )  # fmt: skip
 
 
 async def _allowed(connection: Connection, actor: Actor, driver: str) -> None:

@@ -61,6 +61,7 @@ async def assign(desk: Desk, actor: Actor, given: DispatchNew) -> DispatchThread
     await vehicles.hold(desk.connection, sent.vehicle.no, sent.driver)
     await vehicles.refuse_taken(desk.connection, sent.vehicle, sent.driver, sent.driver_name, since, until)
     body = await first_body(desk, sent, ordered, since, until, "normal")
+    body["chosen"] = {"way": "manual"} if given.suggestion is None else {"way": "suggested"} | given.suggestion.model_dump(exclude_none=True)  # fmt: skip
     if given.note is not None:
         body["note"] = given.note
     made = await open_dispatch(desk, new_id(Paper.DISPATCH, desk.now), TripAction.ASSIGN, persons, body)

@@ -1,5 +1,5 @@
 """What happens to requests and dispatches by itself: expired, escalated, confirmed by silence; cancelled as not used, proposed as departed or
-returned from the track, overdue, listed for supervision; orders whose version somebody could not write.
+returned from the track, overdue, listed for supervision; routine trips that get their vehicle where a pool wants that; orders whose version somebody could not write.
 
 ``turn`` does a bounded piece of it and says whether there may be more. Several processes may run it at once: each paper is taken by one
 (rows are locked, a locked one is left to whoever has it), and what was done is in the thread, so that nothing is done twice, also after a
@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from office.dispatch.asking import after_approval, drop_request
+from office.dispatch.automatic import Automatic
 from office.dispatch.orders import order_of
 from office.dispatch.papers import (
     Desk,
@@ -58,6 +59,8 @@ AT_ONCE: Final = 100
 #: A paper on which the program failed is left alone for so long.
 _AGAIN: Final = timedelta(minutes=10)
 _NOBODY: Final[frozenset[str]] = frozenset()
+#: What this process has planned already.
+_AUTOMATIC: Final = Automatic()
 _logger = logging.getLogger(__name__)
 
 
@@ -79,6 +82,12 @@ async def turn(connection: Connection) -> bool:
         for row in rows:
             moved |= await _apart(connection, work, row["id"], clocks)
         more |= moved and len(rows) == AT_ONCE
+    try:
+        more |= await _AUTOMATIC.turn(connection, clocks)
+    except Exception as error:
+        if not of_one_fact(error):
+            raise
+        _logger.exception("requests could not be assigned by the program")
     return more
 
 

@@ -48,6 +48,26 @@ class Carried(_Model):
     version: int = Field(ge=1, le=1_000_000, strict=True)
 
 
+class DispatchChosen(_Model):
+    """What was suggested when the dispatcher chose. ``rank``: that of the vehicle that he took, as it was shown; left out: it was not in the list. Whoever takes another than the first says why."""
+
+    rank: int | None = Field(None, ge=1, le=1_000_000, strict=True, description="1 = the first")
+    first: Identifier | None = Field(None, description="the vehicle that was shown first")
+    reason: Reason | None = Field(None, description="没有选第一辆的，写明原因")
+
+    @model_validator(mode="after")
+    def _justified(self) -> DispatchChosen:
+        if self.rank != 1 and self.reason is None:
+            raise PlacedError("没有选建议的第一辆车，请写明原因（至少 5 个字） · another than the first was taken: say why", "reason")  # fmt: skip
+        return self
+
+
+class DispatchSuggest(_Model):
+    """Requests of one pool that wait for a vehicle."""
+
+    requests: list[Short] = Field(min_length=1, max_length=100)
+
+
 class DispatchNew(_Model):
     """派车: a vehicle, and a driver, for one request or several (合乘). Of a request that has a vehicle already it is a further one."""
 
@@ -57,6 +77,7 @@ class DispatchNew(_Model):
     planned_departure: Time | None = Field(None, description="left out: the earliest of the requests")
     planned_return: Time | None = Field(None, description="left out: the latest of the requests")
     note: Note | None = None
+    suggestion: DispatchChosen | None = Field(None, description="left out: nothing was suggested (手工派车)")
 
     @model_validator(mode="after")
     def _once(self) -> DispatchNew:

@@ -34,7 +34,7 @@ class Dispatch:
     """What a thread comes to. ``trip``: what the order says (places, purpose, applicant, approver, task type), as JSON. ``requests``: those
     that it carries; ``units``: who reaches one of them sees it. ``driver_users``: users who drive or drove it; ``not_own``: users of its requests. ``holds_from``: from when on the newest version of the order
     holds; None = from the beginning. ``late_change``: one that waits for an approver, with ``late_by``: who entered it.
-    ``proposed_*``: as the track shows it."""
+    ``proposed_*``: as the track shows it. ``chosen``: how its first vehicle was found ({way: manual, suggested, auto; rank, first, reason})."""
 
     state: TripState
     version: int
@@ -75,6 +75,7 @@ class Dispatch:
     not_own: frozenset[str] = frozenset()
     changes: int = 0
     order_version: int = field(default=0)
+    chosen: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def due(self) -> datetime:
@@ -156,6 +157,7 @@ def begin(event: Event) -> Dispatch:
         driver_users=_users(body),
         not_own=frozenset(body.get("not_own", ())),
         order_version=1,
+        chosen=body.get("chosen", {}),
     )
 
 

@@ -339,6 +339,8 @@ async def show_dispatch(connection: Connection, actor: Actor, id: str) -> dict[s
         "listed": dispatch.listed,
         "late_change": dict(dispatch.late_change) if dispatch.late_change is not None else None,
         "order_due": thread.row["order_due"],
+        "chosen": {"way": None, "rank": None, "reason": None}
+        | {n: dispatch.chosen[n] for n in ("way", "rank", "reason") if n in dispatch.chosen},
         "requests": [_request_row(row) for row in rows],
         "may": _may(await sending.possible(desk, actor, dispatch)),
         "thread": _thread(thread.entries, frozenset()),

@@ -7,6 +7,7 @@ one that is in the way is named.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -127,26 +128,62 @@ def _span(since: datetime, until: datetime) -> str:
     return f"（{since.astimezone(CHINA):%m-%d %H:%M} 至 {until.astimezone(CHINA):%m-%d %H:%M}）"
 
 
-async def candidates(
-    connection: Connection, since: datetime, until: datetime, limit: int, search: str | None
-) -> list[dict[str, Any]]:
-    """Vehicles within reach that are free for [since, until), by plate, with the dispatch before and after. What is best is not said
-    here: only what is possible."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Who has a vehicle or a driver, and when. ``trip``: where it goes, as the newest event says, with ``category`` of its request; None = an order of another system."""
+
+    id: str
+    number: str
+    kind: str
+    state: str
+    organisation: str
+    vehicle: str
+    driver: str | None
+    since: datetime
+    until: datetime
+    category: str | None = None
+    trip: dict[str, Any] | None = None
+
+
+async def taken_within(
+    connection: Connection, vehicles: Collection[str], drivers: Collection[str], since: datetime, until: datetime
+) -> list[Taken]:  # fmt: skip
+    """The dispatches, and the orders of other systems, that have one of the vehicles or drivers within [since, until), by id."""
     rows = await connection.fetch(
-        "SELECT v.id, v.plate, v.organisation, v.category, v.energy,"  # noqa: S608 - constant texts
-        " (SELECT max(GREATEST(d.planned_return, d.extended_return)) FROM trip_dispatches d WHERE d.vehicle = v.id AND d.holds"
-        "   AND d.planned_departure < $1) AS busy_until,"
-        " (SELECT min(d.planned_departure) FROM trip_dispatches d WHERE d.vehicle = v.id AND d.holds AND d.planned_departure >= $2) AS next_departure"
-        " FROM vehicles v WHERE (v.registered_on IS NULL OR v.registered_on <= $3) AND (v.disposed_on IS NULL OR v.disposed_on > $4)"
-        " AND ($5::text IS NULL OR strpos(v.plate, $5) > 0)"
-        " AND NOT EXISTS (SELECT FROM vehicle_seals s WHERE s.vehicle = v.id AND s.sealed_from < $2"
-        " AND (s.sealed_to IS NULL OR s.sealed_to > $1))"
-        " AND NOT EXISTS (SELECT FROM trip_dispatches d WHERE d.vehicle = v.id AND d.holds"
-        "   AND tstzrange(d.planned_departure, GREATEST(d.planned_return, d.extended_return)) && tstzrange($1, $2))"
-        f" AND NOT EXISTS (SELECT FROM dispatch_orders o WHERE o.is_current AND o.vehicle = v.id AND o.status IN ('approved', 'departed')"
-        f"   AND {covers_within('o', '$1', '$2')}"
-        "   AND tstzrange(o.planned_departure, GREATEST(o.planned_return, o.extended_return)) && tstzrange($1, $2))"
-        " ORDER BY v.plate, v.id LIMIT $6",
-        since, until, since.astimezone(CHINA).date(), until.astimezone(CHINA).date(), search, limit,
+        "SELECT d.id, d.number, d.kind, d.state, d.organisation, d.vehicle, d.driver, d.planned_departure AS since,"
+        " GREATEST(d.planned_return, d.extended_return) AS until,"
+        " (SELECT min(r.category) FROM trip_links l JOIN trip_requests r ON r.id = l.request_id WHERE l.dispatch_id = d.id) AS category,"
+        " (SELECT e.body -> 'trip' FROM trip_dispatch_events e WHERE e.paper = d.id AND e.body ? 'trip' ORDER BY e.version DESC LIMIT 1) AS trip"
+        " FROM trip_dispatches d WHERE d.holds AND (d.vehicle = ANY($1::text[]) OR d.driver = ANY($2::text[]))"
+        " AND d.planned_departure < $4 AND (GREATEST(d.planned_return, d.extended_return) > $3 OR d.state NOT IN ('assigned', 'accepted', 'reassigning'))"
+        " ORDER BY d.id",
+        sorted(vehicles), sorted(drivers), since, until,
     )  # fmt: skip
-    return [dict(row) for row in rows]
+    others = await connection.fetch(
+        "SELECT o.id, o.organisation, o.vehicle, o.driver, o.planned_departure AS since, GREATEST(o.planned_return, o.extended_return) AS until"  # noqa: S608 - constant texts
+        " FROM dispatch_orders o WHERE o.is_current AND o.status IN ('approved', 'departed') AND o.part_of IS NULL"
+        f" AND o.vehicle = ANY($1::text[]) AND {covers_within('o', '$2', '$3')}"
+        " AND tstzrange(o.planned_departure, GREATEST(o.planned_return, o.extended_return)) && tstzrange($2, $3)"
+        " AND NOT EXISTS (SELECT FROM trip_dispatches d WHERE d.id = o.id) ORDER BY o.id",
+        sorted(vehicles), since, until,
+    )  # fmt: skip
+    return [
+        *(Taken(**dict(row)) for row in rows),
+        *(Taken(row["id"], row["id"], "order", "", row["organisation"], row["vehicle"], row["driver"], row["since"], row["until"]) for row in others),
+    ]  # fmt: skip
+
+
+async def worked_since(connection: Connection, units: Collection[str], since: datetime, until: datetime) -> dict[str, dict[str, int]]:  # fmt: skip
+    """How many seconds vehicles and drivers of ``units`` were on their way within [since, until): {"vehicle": {id: s}, "driver": {id: s}}."""
+    rows = await connection.fetch(
+        "SELECT vehicle, driver, sum(extract(epoch FROM COALESCE(actual_return, planned_return) - COALESCE(actual_departure, planned_departure)))::bigint AS s"
+        " FROM trip_dispatches WHERE organisation = ANY($1::text[]) AND planned_departure >= $2 AND planned_departure < $3 AND state = 'returned'"
+        " GROUP BY vehicle, driver",
+        sorted(units), since, until,
+    )  # fmt: skip
+    found: dict[str, dict[str, int]] = {"vehicle": {}, "driver": {}}
+    for row in rows:
+        for name in ("vehicle", "driver"):
+            if row[name] is not None:
+                found[name][row[name]] = found[name].get(row[name], 0) + row["s"]
+    return found

@@ -3,7 +3,7 @@
 * ``base``: what is asked and answered
 * ``http``: bounded requests; ``engines``: long routes, answers that cannot be true
 * ``valhalla``, ``osrm``, ``amap``: the engines
-* ``cache``: the routes kept
+* ``cache``: the routes kept; ``matrix``: ways between many places, for planning
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from rules.navigation.amap import PUBLIC_URL, Amap
 from rules.navigation.base import Answer, Engine, EngineError, Navigator, Places, Route
 from rules.navigation.cache import CachedNavigator
 from rules.navigation.http import Limits
+from rules.navigation.matrix import QUICK, TravelTimes
 from rules.navigation.osrm import Osrm
 from rules.navigation.valhalla import Valhalla
 from runtime.connection import Connection
@@ -30,8 +31,10 @@ __all__ = [
     "NoNavigator",
     "Places",
     "Route",
+    "TravelTimes",
     "engine_of",
     "navigator",
+    "travel_times",
 ]
 
 
@@ -53,6 +56,14 @@ def navigator(settings: Settings) -> CachedNavigator | NoNavigator:
     """The Navigator that the settings ask for. Raises ConfigurationError (Amap without a key, no http address)."""
     engine = engine_of(settings)
     return NoNavigator() if engine is None else CachedNavigator(engine)
+
+
+def travel_times(settings: Settings) -> TravelTimes:
+    """Ways for planning, by the engine that the settings name. None of Amap: it takes one target at a time. Raises ConfigurationError."""
+    if settings.navigation_engine == "amap":
+        return TravelTimes(None)
+    engine = engine_of(settings, QUICK)
+    return TravelTimes(engine if isinstance(engine, Valhalla | Osrm) else None)
 
 
 def engine_of(settings: Settings, limits: Limits | None = None) -> Engine | None:

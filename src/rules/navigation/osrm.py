@@ -1,12 +1,14 @@
-"""OSRM (project-osrm.org/docs): ``GET /route/v1/driving``, ``GET /nearest/v1/driving``."""
+"""OSRM (project-osrm.org/docs): ``GET /route/v1/driving``, ``GET /nearest/v1/driving``, ``GET /table/v1/driving``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from rules.navigation.base import SNAP_M, Answer, EngineError, Places
 from rules.navigation.engines import degrees, documented, no_way
 from rules.navigation.http import EngineHttp, Limits, whole, word
+from rules.navigation.matrix import Place
 
 #: Codes that say something about the places.
 _NO_WAY: Final = frozenset({"NoRoute", "NoSegment"})
@@ -57,9 +59,42 @@ class Osrm:
             raise EngineError(f"osrm: HTTP {status}, {word(code)}")
         return documented(lambda: _answer(answer, len(places) - 1))
 
+    async def matrix(self, sources: Sequence[Place], targets: Sequence[Place]) -> list[list[tuple[int, int] | None]]:  # fmt: skip
+        """See MatrixEngine: ``GET /table/v1/driving``."""
+        places, size = [*sources, *targets], len(sources)
+        status, answer = await self._http.ask(
+            "GET",
+            "table/v1/driving/" + ";".join(f"{degrees(lon)},{degrees(lat)}" for lat, lon in places),
+            params={
+                "sources": ";".join(map(str, range(size))),
+                "destinations": ";".join(map(str, range(size, len(places)))),
+                "annotations": "duration,distance",
+                "generate_hints": "false",
+            },
+        )
+        try:
+            if answer.get("code") != "Ok":
+                raise ValueError("code")
+            metres, seconds = answer["distances"], answer["durations"]
+            if any(
+                len(rows) != size or any(len(row) != len(targets) for row in rows)
+                for rows in (metres, seconds)
+            ):
+                raise ValueError("size")
+            return [
+                [_way(*each) for each in zip(*rows, strict=True)]
+                for rows in zip(metres, seconds, strict=True)
+            ]
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+            raise EngineError(f"osrm: HTTP {status}, no matrix ({word(answer.get('code'))})") from None
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
+
+
+def _way(metres: Any, seconds: Any) -> tuple[int, int] | None:
+    return None if metres is None or seconds is None else (whole(metres), whole(seconds))
 
 
 def _answer(answer: dict[str, Any], count: int) -> Answer:

@@ -147,7 +147,7 @@ def service_command(data_dir: Path, port: int, *, name: str = GRAPH) -> list[str
         return None
     config = _config(engine, graph / "tiles")
     config["httpd"]["service"] |= {"listen": f"tcp://127.0.0.1:{port}", "drain_seconds": 2}
-    config["loki"]["actions"] = ["route", "status"]
+    config["loki"]["actions"] = ["route", "sources_to_targets", "status"]
     config["logging"]["type"] = ""
     path = engine.parent / f"service-{port}.json"
     _write_json(path, config)

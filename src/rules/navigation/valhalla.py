@@ -1,13 +1,15 @@
-"""Valhalla (valhalla.github.io/valhalla/api): ``POST /route``, ``GET /status``."""
+"""Valhalla (valhalla.github.io/valhalla/api): ``POST /route``, ``POST /sources_to_targets``, ``GET /status``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from rules.navigation.base import SNAP_M, Answer, EngineError, Places
 from rules.navigation.engines import documented, no_way
 from rules.navigation.http import EngineHttp, Limits, whole, word
+from rules.navigation.matrix import Place
 from rules.navigation.polyline import decode, encode, join
 
 #: Its error codes that say something about the places, not about the moment: too far apart, not connected, no road
@@ -58,9 +60,39 @@ class Valhalla:
             raise EngineError(f"valhalla: HTTP {status}, error {word(code)}")
         return documented(lambda: _answer(answer["trip"], len(places) - 1))
 
+    async def matrix(self, sources: Sequence[Place], targets: Sequence[Place]) -> list[list[tuple[int, int] | None]]:  # fmt: skip
+        """See MatrixEngine: ``POST /sources_to_targets``."""
+        status, answer = await self._http.ask(
+            "POST",
+            "sources_to_targets",
+            body={
+                "sources": [{"lat": lat / 1e6, "lon": lon / 1e6} for lat, lon in sources],
+                "targets": [{"lat": lat / 1e6, "lon": lon / 1e6} for lat, lon in targets],
+                "costing": "auto",
+                "units": "kilometers",
+            },
+        )
+        try:
+            if status != 200 or answer.get("units", "kilometers") != "kilometers":
+                raise ValueError("units or status")
+            rows = answer["sources_to_targets"]
+            if len(rows) != len(sources) or any(len(row) != len(targets) for row in rows):
+                raise ValueError("size")
+            return [[_way(each) for each in row] for row in rows]
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+            raise EngineError(
+                f"valhalla: HTTP {status}, no matrix ({word(answer.get('error_code'))})"
+            ) from None
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
+
+
+def _way(each: dict[str, Any]) -> tuple[int, int] | None:
+    if each["distance"] is None or each["time"] is None:
+        return None
+    return whole(each["distance"], 1000), whole(each["time"])
 
 
 def _answer(trip: dict[str, Any], count: int) -> Answer:

@@ -24,6 +24,11 @@ export default {
       expire_min: '计划出发后多久未办即过期', no_car_min: '待派车满多久可登记无车', accept_min: '接单时限', no_show_min: '计划出车后多久未动即未用车', stand_min: '回场停满多久算归队',
       list_after_h: '逾期未归多久列入督办清单', backfill_wd: '补办手续期限', confirm_wd: '默认确认期限', near_m: '保障半径',
     },
+    planner: {
+      auto_city: '自动派车：市内一般公务', turnaround_min: '两次任务之间的整备时间', driver_day_h: '驾驶员一日驾驶上限', reserve_emergency: '留守的应急车辆数', reserve_confidential: '留守的机要车辆数',
+      tail_first: '尾号限行：周一的尾号组（0 为不限行）', empty_fen_km: '空驶每公里', other_unit_fen: '用外单位的车', class_above_fen: '跨级用车', seat_fen: '每个空座',
+      fairness_fen_h: '高出平均任务量每小时', unfamiliar_fen: '驾驶员不熟悉该车', fuel_short_fen: '短途未用新能源车', late_fen_min: '晚到每分钟', change_fen: '改动已通知的派车',
+    },
     location: { min_displacement_m: '最小位移', episode_idle_min: '停多久算一次驶出结束' },
     destination: { radius_m: '目的地范围（半径）', gap_speed_kmh: gap.zh },
     mileage: { ratio_permille: '里程倍数', short_trip_m: '短途（导航里程）', odometer_differs_permille: '里程表差异提示', leave_out_local: '不计目的地周边行驶', local_radius_m: '目的地周边半径' },
@@ -60,6 +65,11 @@ export default {
     trips: {
       expire_min: 'Expires so long after the planned departure', no_car_min: 'Waits so long before there is no vehicle', accept_min: 'To be accepted within', no_show_min: 'Not used when it stands so long after the departure',
       stand_min: 'Back when it stands so long', list_after_h: 'Listed when overdue for so long', backfill_wd: 'Paper due after the return', confirm_wd: 'Confirmed by silence after', near_m: 'Radius of near trips',
+    },
+    planner: {
+      auto_city: 'Assign routine city trips by itself', turnaround_min: 'Between two trips of a vehicle', driver_day_h: 'A driver drives a day at most', reserve_emergency: 'Emergency vehicles that stay in', reserve_confidential: 'Confidential vehicles that stay in',
+      tail_first: 'Plates off the road: pair of Monday (0: none)', empty_fen_km: 'A km driven empty', other_unit_fen: 'Vehicle of another unit', class_above_fen: 'Vehicle of a class above the need', seat_fen: 'An empty seat',
+      fairness_fen_h: 'An hour of work above the mean', unfamiliar_fen: 'Driver does not know the vehicle', fuel_short_fen: 'Short trip without an electric vehicle', late_fen_min: 'A minute late', change_fen: 'Change of what was told',
     },
     location: { min_displacement_m: 'Least displacement', episode_idle_min: 'An episode ends after standing' },
     destination: { radius_m: 'Radius around a destination', gap_speed_kmh: gap.en },
