@@ -76,8 +76,10 @@ SUPERVISION = "supervision"
 REMINDER = "reminder"
 #: Requests and dispatches (docs/requests.md). How long an order covers that is not returned is ``order.overdue_cover_h``.
 TRIPS = "trips"
+#: Files of vehicles (docs/vehicle-file.md). ``one_quote_yuan``: up to so much one shop's quote will do for a maintenance.
+VEHICLE = "vehicle"
 #: Groups of parameters that are no rule.
-SHARED = (TRACK, ORDER, TERMINAL, SUPERVISION, REMINDER, TRIPS)
+SHARED = (TRACK, ORDER, TERMINAL, SUPERVISION, REMINDER, TRIPS, VEHICLE)
 
 RULES: Mapping[str, tuple[Parameter, ...]] = {
     TRACK: (
@@ -133,6 +135,7 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("confirm_wd", "WD", 5, _READING, 1, 60),
         Parameter("near_m", "m", 8000, "某单位: 保障半径 8 公里", 0, 100_000),
     ),
+    VEHICLE: (Parameter("one_quote_yuan", "yuan", 500, "某单位维修审批: 500 元以下", 0, 1_000_000),),
     "location": (
         Parameter("min_displacement_m", "m", 200, _READING, 0, 100_000),
         Parameter("episode_idle_min", "min", 30, _READING, 1, 1440),
