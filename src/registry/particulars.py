@@ -6,7 +6,6 @@ The VIN is a vehicle's identity: it is entered once, and changed only as a corre
 from __future__ import annotations
 
 import re
-from datetime import date
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -170,8 +169,3 @@ async def swaps_of(connection: Connection, vehicle: str) -> list[dict[str, Any]]
         "SELECT act, plate_before, plate_after, reason, actor_name AS by, at FROM plate_swaps WHERE vehicle = $1 ORDER BY no DESC LIMIT 100", vehicle
     )  # fmt: skip
     return [dict(row) for row in rows]
-
-
-def day_text(day: date) -> str:
-    """``2026-03-02``; 长期 of a paper without an end."""
-    return "长期" if day == date.max else day.isoformat()

@@ -1,4 +1,5 @@
-"""Papers with an end (证照): inspection (年检) and insurance of vehicles, licences of drivers. All SQL of ``vehicle_papers`` but for the clock's.
+"""Papers with an end (证照): inspection (年检) and insurance of vehicles, licences of drivers. SQL of ``vehicle_papers``; what the clock
+does with it is in ``registry.paper_ends``.
 
 A paper holds from its first day to the end of its last, in China. It is never changed: a wrong one is declared void, and another one entered.
 What is not entered is not known, and stops nobody; what has ended does.
@@ -16,6 +17,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from registry.licences import Body, LicenceClass, lets_drive
+from registry.paper_ends import AHEAD, next_look
 from registry.refusals import PlacedError
 from registry.values import Day, Name, Text
 from runtime.connection import Connection
@@ -36,8 +38,6 @@ KIND_NAMES: Final[Mapping[PaperKind, str]] = {
 }  # fmt: skip
 #: Without these no vehicle is sent.
 REQUIRED: Final = (PaperKind.INSPECTION, PaperKind.COMPULSORY)
-#: So many days before its end people are told of a paper; the last: when it has ended.
-AHEAD: Final = (30, 7, 1, 0)
 #: Papers of a vehicle or a driver that are shown.
 MOST: Final = 200
 
@@ -95,23 +95,6 @@ class Lapse:
 
     kind: PaperKind
     last: date
-
-
-def next_look(valid_to: date, told: int | None) -> date | None:
-    """The day on which people are to be told of a paper next; None: there is nothing to tell any more. ``told``: of how many days ahead they were told."""
-    if valid_to == date.max:
-        return None
-    left = [ahead for ahead in AHEAD if told is None or ahead < told]
-    if not left:
-        return None
-    return valid_to + timedelta(days=1) if left[0] == 0 else valid_to - timedelta(days=left[0])
-
-
-def due_to_tell(valid_to: date, told: int | None, today: date) -> int | None:
-    """Of how many days ahead people are to be told today: the nearest that has come; None: of none."""
-    left = (valid_to - today).days
-    come = [ahead for ahead in AHEAD if (left < 0 if ahead == 0 else left <= ahead)]
-    return come[-1] if come and (told is None or come[-1] < told) else None
 
 
 # --- written

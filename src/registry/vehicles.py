@@ -105,7 +105,7 @@ async def write(connection: Connection, records: Sequence[Vehicle]) -> list[Writ
 async def exchange_plates(connection: Connection, one: str, other: str) -> None:
     """Two vehicles, whose rows the caller holds, change plates, in one statement: there is no moment at which both have one of them."""
     await connection.execute(
-        "UPDATE vehicles v SET plate = o.plate, updated_at = clock_timestamp() FROM vehicles o"
+        f"UPDATE {_TABLE.name} v SET plate = o.plate, updated_at = clock_timestamp() FROM {_TABLE.name} o"  # noqa: S608 - constants
         " WHERE (v.id, o.id) IN (($1::text, $2::text), ($2::text, $1::text))",
         one,
         other,

@@ -35,8 +35,9 @@ from office.vehicles.steps import (
     row_of,
 )
 from registry.licences import BODY_NAMES, Body, classes_for, lets_drive
+from registry.paper_ends import AHEAD, due_to_tell, next_look
 from registry.particulars import VehicleParticulars, vin_check_digit
-from registry.vehicle_papers import AHEAD, VehiclePaperNew, due_to_tell, next_look, trip_days
+from registry.vehicle_papers import VehiclePaperNew, trip_days
 from runtime.errors import InvalidError
 from runtime.units import CHINA
 
@@ -123,7 +124,7 @@ def test_days_of_a_trip_are_those_of_china() -> None:
 
 def test_a_paper_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(ValidationError, match="早于有效期起"):
-        VehiclePaperNew(kind="inspection", number="1", valid_from="2026-03-02", valid_to="2026-03-01")  # type: ignore[arg-type]
+        VehiclePaperNew(kind="inspection", number="1", valid_from="2026-03-02", valid_to="2026-03-01")
 
 
 # --- maintenance
