@@ -70,6 +70,9 @@ CREATE TABLE vehicle_papers (
 COMMENT ON TABLE vehicle_papers IS '年检、保险、驾驶证: with the days on which they hold.';
 CREATE INDEX vehicle_papers_vehicle ON vehicle_papers (vehicle, kind, valid_to) WHERE vehicle IS NOT NULL;
 CREATE INDEX vehicle_papers_driver ON vehicle_papers (driver, valid_to) WHERE driver IS NOT NULL;
+-- One that is sent twice is there once.
+CREATE UNIQUE INDEX vehicle_papers_once ON vehicle_papers (vehicle, kind, number, valid_from, valid_to) WHERE voided_at IS NULL;
+CREATE UNIQUE INDEX vehicle_licences_once ON vehicle_papers (driver, number, valid_from, valid_to) WHERE voided_at IS NULL;
 CREATE INDEX vehicle_papers_ending ON vehicle_papers (valid_to, id);
 CREATE INDEX vehicle_papers_of_units ON vehicle_papers (organisation, valid_to, id);
 CREATE INDEX vehicle_papers_look ON vehicle_papers (look_on, id) WHERE look_on IS NOT NULL;

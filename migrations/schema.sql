@@ -5233,6 +5233,8 @@ CREATE INDEX vehicle_documents_paper ON vehicle_documents USING btree (paper, up
 
 CREATE INDEX vehicle_documents_vehicle ON vehicle_documents USING btree (vehicle, uploaded_at, id) WHERE (vehicle IS NOT NULL);
 
+CREATE UNIQUE INDEX vehicle_licences_once ON vehicle_papers USING btree (driver, number, valid_from, valid_to) WHERE (voided_at IS NULL);
+
 CREATE INDEX vehicle_papers_driver ON vehicle_papers USING btree (driver, valid_to) WHERE (driver IS NOT NULL);
 
 CREATE INDEX vehicle_papers_ending ON vehicle_papers USING btree (valid_to, id);
@@ -5240,6 +5242,8 @@ CREATE INDEX vehicle_papers_ending ON vehicle_papers USING btree (valid_to, id);
 CREATE INDEX vehicle_papers_look ON vehicle_papers USING btree (look_on, id) WHERE (look_on IS NOT NULL);
 
 CREATE INDEX vehicle_papers_of_units ON vehicle_papers USING btree (organisation, valid_to, id);
+
+CREATE UNIQUE INDEX vehicle_papers_once ON vehicle_papers USING btree (vehicle, kind, number, valid_from, valid_to) WHERE (voided_at IS NULL);
 
 CREATE INDEX vehicle_papers_vehicle ON vehicle_papers USING btree (vehicle, kind, valid_to) WHERE (vehicle IS NOT NULL);
 

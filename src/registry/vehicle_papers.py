@@ -21,6 +21,7 @@ from registry.paper_ends import AHEAD, next_look
 from registry.refusals import PlacedError
 from registry.values import Day, Name, Text
 from runtime.connection import Connection
+from runtime.errors import DeclinedError
 from runtime.units import CHINA
 
 
@@ -108,11 +109,22 @@ async def enter(
     connection: Connection, unit: str, *, vehicle: str | None, driver: str | None, given: VehiclePaperNew | DriverLicenceNew,
     actor: str, actor_name: str,
 ) -> str:  # fmt: skip
-    """Keep a paper of a vehicle or a driver of ``unit``; its id."""
+    """Keep a paper of a vehicle or a driver of ``unit``; its id. Raises DeclinedError for one that is there already."""
     id, last = _new_id(), date.max if given.valid_to is None else given.valid_to
-    kind = given.kind if isinstance(given, VehiclePaperNew) else PaperKind.LICENCE
+    kind = PaperKind(given.kind) if isinstance(given, VehiclePaperNew) else PaperKind.LICENCE
     classes = sorted(set(given.classes)) if isinstance(given, DriverLicenceNew) else []
     amount = given.amount_fen if isinstance(given, VehiclePaperNew) else None
+    there = await connection.fetchval(
+        "SELECT id FROM vehicle_papers WHERE (vehicle = $1 OR driver = $2) AND kind = $3 AND number = $4 AND valid_from = $5 AND valid_to = $6"
+        " AND voided_at IS NULL LIMIT 1",
+        vehicle, driver, kind, given.number, given.valid_from, last,
+    )  # fmt: skip
+    if there is not None:
+        raise DeclinedError(
+            "paper-is-there",
+            f"{KIND_NAMES[kind]} {given.number} 已登记（{there}），不必重复；录错的请先作废 · it is entered already ({there}); declare a wrong one void first",
+            more={"paper": there},
+        )
     await connection.execute(
         "INSERT INTO vehicle_papers (id, organisation, vehicle, driver, kind, number, issuer, classes, valid_from, valid_to, amount_fen, note,"
         " entered_by, entered_by_name, look_on) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",

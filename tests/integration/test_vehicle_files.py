@@ -93,6 +93,10 @@ async def test_an_expired_paper_keeps_a_vehicle_from_being_sent(garage: Site) ->
     last = (garage.now + timedelta(hours=26)).astimezone(CHINA).date() - timedelta(days=1)
     made = await garage.ask("keeper", "POST", "vehicles/car-1/papers", paper("inspection", day - timedelta(days=300), last), 201)  # fmt: skip
     assert (made["kind_name"], made["valid_to"], made["documents"]) == ("年检", last.isoformat(), [])
+    twice = await asyncio.gather(
+        *(raw(garage, "keeper", "POST", "vehicles/car-2/papers", json=paper("commercial", day, day + timedelta(days=9))) for _ in range(6))
+    )  # fmt: skip
+    assert sorted(answer.status_code for answer in twice) == [201] + [409] * 5
     assert await candidates(garage, asked) == {"car-2"}
     refused = await garage.assigned([asked], status=422)
     assert f"苏F12341 的年检有效期至 {last.isoformat()}，届时已过期" in refused["detail"]
@@ -421,6 +425,7 @@ async def test_a_maintenance_from_the_report_to_the_acceptance(garage: Site) -> 
     approved = await work.step("head", "approve")
     assert (approved["state"], approved["state_name"]) == ("approved", "已批准，待进厂")
     assert await candidates(garage, asked) == {"car-1", "car-2"}
+    assert "早于上一步" in (await work.step("keeper", "start", 422, at="2026-03-02T08:00:00+08:00"))["detail"]
     await work.step("keeper", "start")
     # In the shop it is sent nowhere.
     assert await candidates(garage, asked) == {"car-2"}

@@ -21,7 +21,7 @@ from office.documents.typesetting import chinese_moment
 from office.documents.vehicle import FileTable, VehicleFile, render_vehicle
 from office.vehicles.contents import yuan
 from office.vehicles.documents import documents_of
-from office.vehicles.repairs import bills_of, count_repairs, list_repairs
+from office.vehicles.repair_listing import bills_of, count_repairs, list_repairs
 from registry.organisations import names_of
 from registry.particulars import particulars_of, plates_held, swaps_of
 from registry.seals import seals_of

@@ -28,10 +28,10 @@ from api.http import (
 from api.vehicles.common import UPLOAD, WRITE, FileName, uploaded
 from api.vehicles.schemas import MaintenancePage, MaintenanceStepTaken, MaintenanceView, VehicleDocument
 from office.supervision.actors import Actor
-from office.vehicles import repairs
+from office.vehicles import repair_listing, repairs
 from office.vehicles.contents import COMMANDS, MaintenanceNew, RepairCommand
 from office.vehicles.documents import Upload, documents_of, keep_at_repair
-from office.vehicles.repairs import RepairThread
+from office.vehicles.repair_threads import RepairThread
 from office.vehicles.steps import STATE_NAMES, STEP_NAMES, TABLE, RepairAction, RepairState
 from runtime.connection import Connection
 from runtime.units import from_us, to_us
@@ -45,7 +45,7 @@ Id = Annotated[str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN)]
 
 
 async def _view(connection: Connection, actor: Actor, id: str) -> dict[str, Any]:
-    found = await repairs.show_repair(connection, actor, id)
+    found = await repair_listing.show_repair(connection, actor, id)
     return found | {"documents": await documents_of(connection, maintenance=id)}
 
 
@@ -64,7 +64,7 @@ async def list_maintenance(
     place = read_cursor("maintenance", cursor, int, str)
     after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])
     async with scoped(request, *READS, read_only=True) as connection:
-        found = await repairs.list_repairs(
+        found = await repair_listing.list_repairs(
             connection, state=state, organisation=organisation, vehicle=vehicle, open=open, limit=limit, after=after
         )  # fmt: skip
     following = None

@@ -178,6 +178,7 @@ async def papers_of_vehicle(request: Request, id: VehicleId) -> Response:
 @router.post(
     "/vehicles/{id}/papers", summary="登记年检、保险 / enter an inspection or an insurance", status_code=201, response_model=VehiclePaperView,
     dependencies=[require(WRITE)], openapi_extra=body_of(VehiclePaperNew),
+    responses={409: {"description": "已登记 · it is entered already"}},
 )  # fmt: skip
 async def enter_paper(request: Request, id: VehicleId) -> Response:
     """It is never changed: declare a wrong one void, and enter another. Once an inspection or a compulsory insurance is entered, the vehicle is sent only on
@@ -218,6 +219,7 @@ async def licences_of_driver(request: Request, id: VehicleId) -> Response:
 @router.post(
     "/drivers/{id}/licences", summary="登记驾驶证 / enter a licence of a driver", status_code=201, response_model=VehiclePaperView,
     dependencies=[require(WRITE)], openapi_extra=body_of(DriverLicenceNew),
+    responses={409: {"description": "已登记 · it is entered already"}},
 )  # fmt: skip
 async def enter_licence(request: Request, id: VehicleId) -> Response:
     """Once one is entered, the driver is sent only on days on which one holds, and with vehicles that its classes let him drive (`body` of the particulars)."""

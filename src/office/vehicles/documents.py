@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from office.supervision.actors import Actor
-from office.vehicles.repairs import enclose, read_repair
+from office.vehicles.repair_threads import read_repair
+from office.vehicles.repairs import enclose
 from runtime.connection import Connection
 from runtime.errors import DeclinedError, NotThereError
 

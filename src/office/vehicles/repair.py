@@ -63,6 +63,7 @@ class Maintenance:
     finishers: frozenset[str] = frozenset()
     pictures: int = 0
     files: int = 0
+    approved_at: datetime | None = None
     in_at: datetime | None = None
     out_at: datetime | None = None
     accepted_at: datetime | None = None
@@ -212,7 +213,10 @@ _EFFECTS: Final[Mapping[RepairAction, Callable[[Maintenance, Event, Mapping[str,
         "own": paper.own | event.persons,
     },
     RepairAction.SUBMIT: _chosen,
-    RepairAction.APPROVE: lambda paper, event, body: {"approved_fen": paper.chosen_fen},
+    RepairAction.APPROVE: lambda paper, event, body: {
+        "approved_fen": paper.chosen_fen,
+        "approved_at": event.at,
+    },
     RepairAction.START: lambda paper, event, body: {"in_at": datetime.fromisoformat(body["at"])},
     RepairAction.ASK_MORE: lambda paper, event, body: {
         "asked_fen": body["total_fen"],
