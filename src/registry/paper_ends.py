@@ -31,7 +31,8 @@ def due_to_tell(valid_to: date, told: int | None, today: date) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A paper that the clock looks at. ``over``: it is void, or its vehicle is disposed of. ``followed``: another one of its kind goes on without a gap."""
+    """A paper that the clock looks at. ``over``: it is void, or its vehicle is disposed of. ``followed``: another one of its kind goes on without a gap, or
+    holds today."""
 
     organisation: str
     kind: str
@@ -55,9 +56,10 @@ async def hold_due(connection: Connection, id: str, today: date) -> Ending | Non
     row = await connection.fetchrow(
         "SELECT p.organisation, p.kind, p.valid_to, p.told, p.look_on, p.voided_at, v.disposed_on, clock_timestamp() AS now,"
         " EXISTS (SELECT FROM vehicle_papers q WHERE (q.vehicle = p.vehicle OR q.driver = p.driver) AND q.kind = p.kind AND q.voided_at IS NULL"
-        " AND q.valid_from <= p.valid_to + 1 AND q.valid_to > p.valid_to) AS followed"
+        " AND q.valid_from <= GREATEST(p.valid_to + 1, $2::date) AND q.valid_to > p.valid_to) AS followed"
         " FROM vehicle_papers p LEFT JOIN vehicles v ON v.id = p.vehicle WHERE p.id = $1 FOR UPDATE OF p SKIP LOCKED",
         id,
+        today,
     )
     if row is None or row["look_on"] is None or row["look_on"] > today:
         return None
@@ -68,6 +70,16 @@ async def hold_due(connection: Connection, id: str, today: date) -> Ending | Non
 async def note_told(connection: Connection, id: str, told: int | None, look_on: date | None) -> None:
     """What was told of a paper, and the day on which it is looked at again."""
     await connection.execute("UPDATE vehicle_papers SET told = $2, look_on = $3 WHERE id = $1", id, told, look_on)  # fmt: skip
+
+
+async def look_again(connection: Connection, id: str) -> None:
+    """A paper is void now: those that it followed are looked at again, for they may have been passed over because of it."""
+    await connection.execute(
+        "UPDATE vehicle_papers p SET look_on = (clock_timestamp() AT TIME ZONE 'Asia/Shanghai')::date FROM vehicle_papers v WHERE v.id = $1"
+        " AND (p.vehicle = v.vehicle OR p.driver = v.driver) AND p.kind = v.kind AND p.id <> v.id AND p.voided_at IS NULL AND p.look_on IS NULL"
+        " AND p.valid_to < v.valid_to",
+        id,
+    )
 
 
 async def put_off(connection: Connection, id: str, today: date) -> None:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from registry.licences import Body, LicenceClass, lets_drive
-from registry.paper_ends import AHEAD, next_look
+from registry.paper_ends import AHEAD, look_again, next_look
 from registry.refusals import PlacedError
 from registry.values import Day, Name, Text
 from runtime.connection import Connection
@@ -147,6 +147,7 @@ async def declare_void(
         "UPDATE vehicle_papers SET voided_at = clock_timestamp(), voided_by = $2, voided_by_name = $3, void_reason = $4, look_on = NULL WHERE id = $1",
         id, actor, actor_name, reason,
     )  # fmt: skip
+    await look_again(connection, id)
     return True
 
 

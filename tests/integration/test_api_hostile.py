@@ -75,7 +75,7 @@ def at(path: str, id: str = "x", name: str = "x") -> str:
         address.replace("{version}", "0" * 16).replace("{z}", "5").replace("{x}", "1").replace("{y}", "1")
     )
     address = address.replace("{organisation}", "x").replace("{year}", "2026").replace("{period}", "2026Q1")
-    if path.endswith("/attachments"):
+    if path.endswith(("/attachments", "/documents")):
         return f"{address}?name=x.pdf"
     if path.endswith("/bundle"):
         return f"{address}?purpose=x"

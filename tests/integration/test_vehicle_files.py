@@ -276,6 +276,16 @@ async def test_people_are_told_before_a_paper_ends(garage: Site) -> None:
     await turn(74)
     assert len(await told()) == before + 1
     assert "交强险将在 1 日内到期" in (await told())[0]
+    # What was passed over because another one followed is told of when that one is declared void.
+    later = await garage.pool.fetchval("SELECT id FROM vehicle_papers WHERE vehicle = 'car-2' ORDER BY valid_to DESC LIMIT 1")  # fmt: skip
+    await garage.ask("keeper", "POST", f"vehicle-papers/{later}:void", {"reason": "录错了车辆"})
+    await turn(74)
+    assert len(await told()) == before + 2
+    # A paper of years ago is history, where one holds today: also with a gap between them.
+    for first, last in ((-900, -500), (-100, 200)):
+        await garage.ask("keeper", "POST", "vehicles/car-2/papers", paper("inspection", day + timedelta(days=first), day + timedelta(days=last)), 201)  # fmt: skip
+    await turn(0)
+    assert len(await told()) == before + 2
 
 
 async def _turn(pool: asyncpg.Pool, day: date) -> None:

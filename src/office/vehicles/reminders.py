@@ -1,7 +1,7 @@
 """Papers that end: people are told 30, 7 and 1 days before, and when one has ended. Each once, also when several processes do it or one was
 killed: what was told stands in the row, in the transaction of the message. After an outage only the nearest is told.
 
-A paper is nothing to tell of where another one of its kind follows without a gap, or where its vehicle is disposed of.
+A paper is nothing to tell of where another one of its kind follows without a gap or holds already, or where its vehicle is disposed of.
 """
 
 from __future__ import annotations
@@ -49,12 +49,15 @@ async def _look(connection: Connection, id: str, today: date) -> bool:
     paper = await hold_due(connection, id, today)
     if paper is None:
         return False
-    ahead = None if paper.over else due_to_tell(paper.valid_to, paper.told, today)
-    if ahead is not None and not paper.followed:
+    if paper.over or paper.followed:  # looked at again when what follows is declared void
+        await note_told(connection, id, paper.told, None)
+        return True
+    ahead = due_to_tell(paper.valid_to, paper.told, today)
+    if ahead is not None:
         await tell(
             connection, f"{PAPERS}{id}", number=id, step=step_of(ahead), state=paper.kind, at=paper.now,
             to_units=[(paper.organisation, KEEPERS)], urgent=ahead <= 1,
         )  # fmt: skip
     told = paper.told if ahead is None else ahead
-    await note_told(connection, id, told, None if paper.over else next_look(paper.valid_to, told))
+    await note_told(connection, id, told, next_look(paper.valid_to, told))
     return True
