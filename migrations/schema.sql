@@ -584,6 +584,33 @@ CREATE FUNCTION feed_part(after bigint, most integer) RETURNS TABLE(seq bigint, 
     SELECT f.seq, f.alert_id, f.version, f.created_at FROM alert_feed f WHERE f.seq > after ORDER BY f.seq LIMIT most
 $$;
 
+CREATE FUNCTION files_follow_drivers() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    moved text[] := (SELECT array_agg(n.id) FROM new_rows n JOIN old_rows o USING (id) WHERE n.organisation <> o.organisation);
+BEGIN
+    IF moved IS NULL THEN RETURN NULL; END IF;
+    UPDATE vehicle_papers p SET organisation = n.organisation FROM new_rows n WHERE n.id = ANY (moved) AND p.driver = n.id;
+    UPDATE vehicle_documents p SET organisation = n.organisation FROM new_rows n WHERE n.id = ANY (moved) AND p.driver = n.id;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION files_follow_vehicles() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    moved text[] := (SELECT array_agg(n.id) FROM new_rows n JOIN old_rows o USING (id) WHERE n.organisation <> o.organisation);
+BEGIN
+    IF moved IS NULL THEN RETURN NULL; END IF;
+    UPDATE vehicle_papers p SET organisation = n.organisation FROM new_rows n WHERE n.id = ANY (moved) AND p.vehicle = n.id;
+    UPDATE vehicle_documents p SET organisation = n.organisation FROM new_rows n WHERE n.id = ANY (moved) AND p.vehicle = n.id;
+    UPDATE maintenances p SET organisation = n.organisation FROM new_rows n WHERE n.id = ANY (moved) AND p.vehicle = n.id;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION helped_cases(units text[]) RETURNS text[]
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -679,6 +706,13 @@ BEGIN
     IF cardinality(nos) = 0 THEN RETURN '{}'; END IF;
     RETURN (SELECT COALESCE(array_agg(DISTINCT b.terminal_no), '{}') FROM terminal_bindings b WHERE b.vehicle_no = ANY (nos));
 END $$;
+
+CREATE FUNCTION invoice_is_used(of_shop text, wanted text, but text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM maintenances m WHERE m.shop = of_shop AND m.invoice = wanted AND m.id <> but AND m.state <> 'cancelled')
+$$;
 
 CREATE FUNCTION keep_helped_cases() RETURNS trigger
     LANGUAGE plpgsql
@@ -1467,6 +1501,25 @@ CREATE FUNCTION user_of_driver(wanted text) RETURNS text
     SELECT a.user_id FROM driver_accounts a WHERE a.driver = wanted
 $$;
 
+CREATE FUNCTION vehicle_document_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR (OLD.id, OLD.vehicle, OLD.driver, OLD.paper, OLD.maintenance, OLD.kind, OLD.name, OLD.media_type, OLD.size, OLD.sha256,
+        OLD.received_sha256, OLD.uploaded_at, OLD.uploaded_by, OLD.uploaded_by_name, OLD.body) IS DISTINCT FROM
+       (NEW.id, NEW.vehicle, NEW.driver, NEW.paper, NEW.maintenance, NEW.kind, NEW.name, NEW.media_type, NEW.size, NEW.sha256,
+        NEW.received_sha256, NEW.uploaded_at, NEW.uploaded_by, NEW.uploaded_by_name, NEW.body) THEN
+        RAISE EXCEPTION 'files of vehicles are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION vehicle_in_shop(wanted text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT min(m.number) FROM maintenances m WHERE m.vehicle = wanted AND m.in_shop
+$$;
+
 CREATE FUNCTION vehicle_is_known(wanted text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1483,6 +1536,25 @@ CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) R
           ORDER BY valid_from <= moment AND (valid_to IS NULL OR moment < valid_to) DESC,
                    CASE WHEN moment < valid_from THEN valid_from - moment ELSE moment - COALESCE(valid_to, moment) END LIMIT 1),
         (SELECT no FROM vehicles WHERE plate = wanted ORDER BY id LIMIT 1))
+$$;
+
+CREATE FUNCTION vehicle_paper_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR (to_jsonb(OLD) - '{organisation,voided_at,voided_by,voided_by_name,void_reason,told,look_on}'::text[])
+       IS DISTINCT FROM (to_jsonb(NEW) - '{organisation,voided_at,voided_by,voided_by_name,void_reason,told,look_on}'::text[])
+       OR (OLD.voided_at IS NOT NULL AND (OLD.voided_at, OLD.voided_by, OLD.void_reason) IS DISTINCT FROM (NEW.voided_at, NEW.voided_by, NEW.void_reason)) THEN
+        RAISE EXCEPTION 'papers of vehicles are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION vin_is_taken(wanted text, but text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM vehicle_particulars p WHERE p.vin = wanted AND p.vehicle <> but)
 $$;
 
 CREATE TABLE alert_dispositions (
@@ -2609,6 +2681,53 @@ CREATE TABLE login_failures (
     locked_until timestamp with time zone
 );
 
+CREATE TABLE maintenance_events (
+    paper text NOT NULL,
+    version integer NOT NULL,
+    step text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    persons text[] NOT NULL,
+    actor_name text NOT NULL,
+    address text NOT NULL,
+    device text NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT maintenance_events_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE maintenance_numbers (
+    organisation text NOT NULL,
+    year integer NOT NULL,
+    last integer NOT NULL,
+    CONSTRAINT maintenance_numbers_last_check CHECK ((last > 0))
+);
+
+CREATE TABLE maintenances (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    vehicle text NOT NULL,
+    number text NOT NULL,
+    state text NOT NULL,
+    version integer NOT NULL,
+    fault text NOT NULL,
+    shop text,
+    approved_fen bigint,
+    total_fen bigint,
+    odometer_m bigint NOT NULL,
+    invoice text,
+    in_shop boolean NOT NULL,
+    reported_at timestamp with time zone NOT NULL,
+    in_at timestamp with time zone,
+    out_at timestamp with time zone,
+    accepted_at timestamp with time zone,
+    CONSTRAINT maintenances_approved_fen_check CHECK ((approved_fen >= 0)),
+    CONSTRAINT maintenances_odometer_m_check CHECK ((odometer_m >= 0)),
+    CONSTRAINT maintenances_total_fen_check CHECK ((total_fen >= 0)),
+    CONSTRAINT maintenances_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE maintenances IS '维修单: what its thread (maintenance_events) comes to.';
+
 CREATE TABLE mended_rows (
     no integer NOT NULL,
     migration integer NOT NULL,
@@ -2750,7 +2869,7 @@ CREATE TABLE messages (
     CONSTRAINT messages_about_one CHECK (((case_id IS NULL) <> (trip IS NULL)))
 );
 
-COMMENT ON COLUMN messages.trip IS 'Path of the request or dispatch: trip-requests/<id>, dispatches/<id>.';
+COMMENT ON COLUMN messages.trip IS 'Path of what it is about: trip-requests/<id>, dispatches/<id>, vehicle-papers/<id>, maintenance/<id>.';
 
 COMMENT ON COLUMN messages.person IS 'users.id: for him alone; permission is empty then.';
 
@@ -2837,6 +2956,27 @@ CREATE TABLE organisations (
     parent text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE plate_swaps (
+    no bigint NOT NULL,
+    vehicle text NOT NULL,
+    plate_before text NOT NULL,
+    plate_after text NOT NULL,
+    act text NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    actor_name text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE plate_swaps ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME plate_swaps_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE platform_colours (
@@ -3768,6 +3908,94 @@ CREATE TABLE vehicle_day_states (
     state_version smallint NOT NULL
 );
 
+CREATE TABLE vehicle_documents (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    vehicle text,
+    driver text,
+    paper text,
+    maintenance text,
+    kind text NOT NULL,
+    name text NOT NULL,
+    media_type text NOT NULL,
+    size integer NOT NULL,
+    sha256 bytea NOT NULL,
+    received_sha256 bytea NOT NULL,
+    uploaded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    uploaded_by text NOT NULL,
+    uploaded_by_name text NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT vehicle_documents_check CHECK (((vehicle IS NULL) <> (driver IS NULL))),
+    CONSTRAINT vehicle_documents_check1 CHECK (((paper IS NULL) OR (maintenance IS NULL))),
+    CONSTRAINT vehicle_documents_received_sha256_check CHECK ((octet_length(received_sha256) = 32)),
+    CONSTRAINT vehicle_documents_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT vehicle_documents_size_check CHECK ((size > 0))
+);
+
+COMMENT ON TABLE vehicle_documents IS 'Files at vehicles, with their SHA-256; kept for ever.';
+
+CREATE TABLE vehicle_papers (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    vehicle text,
+    driver text,
+    kind text NOT NULL,
+    number text NOT NULL,
+    issuer text NOT NULL,
+    classes text[] NOT NULL,
+    valid_from date NOT NULL,
+    valid_to date NOT NULL,
+    amount_fen bigint,
+    note text NOT NULL,
+    entered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    entered_by text NOT NULL,
+    entered_by_name text NOT NULL,
+    voided_at timestamp with time zone,
+    voided_by text,
+    voided_by_name text,
+    void_reason text,
+    told smallint,
+    look_on date,
+    CONSTRAINT vehicle_papers_amount_fen_check CHECK ((amount_fen >= 0)),
+    CONSTRAINT vehicle_papers_check CHECK ((valid_to >= valid_from)),
+    CONSTRAINT vehicle_papers_check1 CHECK (((vehicle IS NULL) <> (driver IS NULL))),
+    CONSTRAINT vehicle_papers_check2 CHECK (((driver IS NULL) = (kind <> 'licence'::text))),
+    CONSTRAINT vehicle_papers_check3 CHECK (((kind = 'licence'::text) = (cardinality(classes) > 0))),
+    CONSTRAINT vehicle_papers_check4 CHECK ((((voided_at IS NULL) = (void_reason IS NULL)) AND ((voided_at IS NULL) = (voided_by IS NULL)))),
+    CONSTRAINT vehicle_papers_kind_check CHECK ((kind = ANY (ARRAY['inspection'::text, 'compulsory'::text, 'commercial'::text, 'licence'::text])))
+);
+
+COMMENT ON TABLE vehicle_papers IS '年检、保险、驾驶证: with the days on which they hold.';
+
+CREATE TABLE vehicle_particulars (
+    vehicle text NOT NULL,
+    vin text,
+    vin_note text NOT NULL,
+    engine_no text NOT NULL,
+    make_model text NOT NULL,
+    body text NOT NULL,
+    automatic boolean NOT NULL,
+    colour text NOT NULL,
+    seats integer,
+    displacement_ml integer,
+    power_w integer,
+    price_fen bigint,
+    bought_on date,
+    fund text NOT NULL,
+    asset_no text NOT NULL,
+    marking text NOT NULL,
+    marking_reason text NOT NULL,
+    written_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT vehicle_particulars_displacement_ml_check CHECK ((displacement_ml > 0)),
+    CONSTRAINT vehicle_particulars_marking_check CHECK ((marking = ANY (ARRAY[''::text, 'painted'::text, 'missing'::text, 'exempt'::text]))),
+    CONSTRAINT vehicle_particulars_power_w_check CHECK ((power_w > 0)),
+    CONSTRAINT vehicle_particulars_price_fen_check CHECK ((price_fen >= 0)),
+    CONSTRAINT vehicle_particulars_seats_check CHECK ((seats > 0)),
+    CONSTRAINT vehicle_particulars_vin_check CHECK ((vin ~ '^[0-9A-HJ-NPR-Z]{17}$'::text))
+);
+
+COMMENT ON TABLE vehicle_particulars IS '车辆登记信息: of each vehicle one row; who changed what is in the audit.';
+
 CREATE TABLE vehicle_plates (
     vehicle_no integer NOT NULL,
     plate text NOT NULL,
@@ -4268,6 +4496,18 @@ ALTER TABLE ONLY log_offsets
 ALTER TABLE ONLY login_failures
     ADD CONSTRAINT login_failures_pkey PRIMARY KEY (key);
 
+ALTER TABLE ONLY maintenance_events
+    ADD CONSTRAINT maintenance_events_pkey PRIMARY KEY (paper, version);
+
+ALTER TABLE ONLY maintenance_numbers
+    ADD CONSTRAINT maintenance_numbers_pkey PRIMARY KEY (organisation, year);
+
+ALTER TABLE ONLY maintenances
+    ADD CONSTRAINT maintenances_number_key UNIQUE (number);
+
+ALTER TABLE ONLY maintenances
+    ADD CONSTRAINT maintenances_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY mended_rows
     ADD CONSTRAINT mended_rows_pkey PRIMARY KEY (no);
 
@@ -4339,6 +4579,9 @@ ALTER TABLE ONLY order_track_times
 
 ALTER TABLE ONLY organisations
     ADD CONSTRAINT organisations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY plate_swaps
+    ADD CONSTRAINT plate_swaps_pkey PRIMARY KEY (no);
 
 ALTER TABLE ONLY platform_colours
     ADD CONSTRAINT platform_colours_pkey PRIMARY KEY (vehicle);
@@ -4516,6 +4759,18 @@ ALTER TABLE ONLY users
 
 ALTER TABLE ONLY vehicle_day_states
     ADD CONSTRAINT vehicle_day_states_pkey PRIMARY KEY (vehicle_no, day);
+
+ALTER TABLE ONLY vehicle_documents
+    ADD CONSTRAINT vehicle_documents_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY vehicle_papers
+    ADD CONSTRAINT vehicle_papers_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY vehicle_particulars
+    ADD CONSTRAINT vehicle_particulars_pkey PRIMARY KEY (vehicle);
+
+ALTER TABLE ONLY vehicle_particulars
+    ADD CONSTRAINT vehicle_particulars_vin_key UNIQUE (vin);
 
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT vehicle_plates_pkey PRIMARY KEY (vehicle_no, valid_from);
@@ -4786,6 +5041,18 @@ CREATE INDEX live_due_vehicle ON live_due USING btree (vehicle_no, seq);
 
 CREATE INDEX login_failures_last ON login_failures USING btree (last_at);
 
+CREATE INDEX maintenances_in_shop ON maintenances USING btree (vehicle) WHERE in_shop;
+
+CREATE UNIQUE INDEX maintenances_invoice ON maintenances USING btree (shop, invoice) WHERE ((invoice IS NOT NULL) AND (state <> 'cancelled'::text));
+
+CREATE INDEX maintenances_listed ON maintenances USING btree (reported_at, id);
+
+CREATE INDEX maintenances_of_units ON maintenances USING btree (organisation, reported_at, id);
+
+CREATE INDEX maintenances_states ON maintenances USING btree (state, reported_at, id);
+
+CREATE INDEX maintenances_vehicle ON maintenances USING btree (vehicle, reported_at, id);
+
 CREATE INDEX message_channels_of_persons ON message_channels USING btree (person) WHERE (person IS NOT NULL);
 
 CREATE INDEX message_channels_of_units ON message_channels USING btree (organisation) WHERE (organisation IS NOT NULL);
@@ -4821,6 +5088,8 @@ CREATE UNIQUE INDEX one_plate_of_vehicle ON vehicle_plates USING btree (vehicle_
 CREATE INDEX order_results_unsettled ON order_results USING btree (returned_at) WHERE ((state = 'running'::text) AND (returned_at IS NOT NULL));
 
 CREATE INDEX organisations_parent ON organisations USING btree (parent);
+
+CREATE INDEX plate_swaps_of ON plate_swaps USING btree (vehicle, no DESC);
 
 CREATE UNIQUE INDEX platform_links_code ON platform_links USING btree (access_code) WHERE (direction = 'below'::text);
 
@@ -4955,6 +5224,28 @@ CREATE INDEX trip_requests_states ON trip_requests USING btree (state, created_a
 CREATE INDEX users_by_organisation ON users USING btree (organisation, id);
 
 CREATE INDEX vehicle_day_states_day ON vehicle_day_states USING btree (day);
+
+CREATE INDEX vehicle_documents_driver ON vehicle_documents USING btree (driver, uploaded_at, id) WHERE (driver IS NOT NULL);
+
+CREATE INDEX vehicle_documents_maintenance ON vehicle_documents USING btree (maintenance, uploaded_at, id) WHERE (maintenance IS NOT NULL);
+
+CREATE INDEX vehicle_documents_paper ON vehicle_documents USING btree (paper, uploaded_at, id) WHERE (paper IS NOT NULL);
+
+CREATE INDEX vehicle_documents_vehicle ON vehicle_documents USING btree (vehicle, uploaded_at, id) WHERE (vehicle IS NOT NULL);
+
+CREATE UNIQUE INDEX vehicle_licences_once ON vehicle_papers USING btree (driver, number, valid_from, valid_to) WHERE (voided_at IS NULL);
+
+CREATE INDEX vehicle_papers_driver ON vehicle_papers USING btree (driver, valid_to) WHERE (driver IS NOT NULL);
+
+CREATE INDEX vehicle_papers_ending ON vehicle_papers USING btree (valid_to, id);
+
+CREATE INDEX vehicle_papers_look ON vehicle_papers USING btree (look_on, id) WHERE (look_on IS NOT NULL);
+
+CREATE INDEX vehicle_papers_of_units ON vehicle_papers USING btree (organisation, valid_to, id);
+
+CREATE UNIQUE INDEX vehicle_papers_once ON vehicle_papers USING btree (vehicle, kind, number, valid_from, valid_to) WHERE (voided_at IS NULL);
+
+CREATE INDEX vehicle_papers_vehicle ON vehicle_papers USING btree (vehicle, kind, valid_to) WHERE (vehicle IS NOT NULL);
 
 CREATE INDEX vehicle_plates_plate ON vehicle_plates USING btree (plate, valid_from);
 
@@ -5112,6 +5403,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON fuel_stations REFERENCING OLD TABLE 
 
 CREATE TRIGGER audit_delete AFTER DELETE ON fuel_transactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON maintenances REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('maintenance', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON message_channels REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'replace(r ->> ''id'', ''-'', '''')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON message_quiet_hours REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
@@ -5119,6 +5412,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON message_quiet_hours REFERENCING OLD 
 CREATE TRIGGER audit_delete AFTER DELETE ON oidc_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON organisations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON plate_swaps REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('plate-swaps', 'no', 'r ->> ''act''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON platform_colours REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-colours', 'vehicle', 'r ->> ''vehicle''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -5145,6 +5440,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON trip_dispatches REFERENCING OLD TABL
 CREATE TRIGGER audit_delete AFTER DELETE ON trip_requests REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-requests', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_papers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-papers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_particulars REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-particulars', 'vehicle', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_seals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('seals', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -5208,6 +5507,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON fuel_stations REFERENCING NEW TABLE 
 
 CREATE TRIGGER audit_insert AFTER INSERT ON fuel_transactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON maintenances REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('maintenance', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON message_channels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'replace(r ->> ''id'', ''-'', '''')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON message_quiet_hours REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
@@ -5215,6 +5516,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON message_quiet_hours REFERENCING NEW 
 CREATE TRIGGER audit_insert AFTER INSERT ON oidc_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON organisations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON plate_swaps REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('plate-swaps', 'no', 'r ->> ''act''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON platform_colours REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-colours', 'vehicle', 'r ->> ''vehicle''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -5241,6 +5544,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON trip_dispatches REFERENCING NEW TABL
 CREATE TRIGGER audit_insert AFTER INSERT ON trip_requests REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-requests', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_papers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-papers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_particulars REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-particulars', 'vehicle', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_seals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('seals', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -5310,6 +5617,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON fuel_stations REFERENCING OLD TABLE 
 
 CREATE TRIGGER audit_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-transactions', 'id', 'r ->> ''id''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON maintenances REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('maintenance', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON message_channels REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'replace(r ->> ''id'', ''-'', '''')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON message_quiet_hours REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
@@ -5317,6 +5626,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON message_quiet_hours REFERENCING OLD 
 CREATE TRIGGER audit_update AFTER UPDATE ON oidc_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON plate_swaps REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('plate-swaps', 'no', 'r ->> ''act''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON platform_colours REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-colours', 'vehicle', 'r ->> ''vehicle''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -5342,6 +5653,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON trip_requests REFERENCING OLD TABLE 
 
 CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_papers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-papers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_particulars REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-particulars', 'vehicle', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_seals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('seals', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_secrecy REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-secrecy', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
@@ -5366,7 +5681,15 @@ CREATE TRIGGER complaint_reads_stay BEFORE DELETE OR UPDATE ON complaint_reads F
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
 
+CREATE TRIGGER driver_files_follow AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION files_follow_drivers();
+
 CREATE TRIGGER evidence_positions_stay BEFORE DELETE OR UPDATE ON evidence_positions FOR EACH ROW EXECUTE FUNCTION seal_refuses();
+
+CREATE TRIGGER maintenance_events_stay BEFORE DELETE OR UPDATE ON maintenance_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER maintenance_events_stay_all BEFORE TRUNCATE ON maintenance_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER maintenances_are_not_removed BEFORE DELETE ON maintenances FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER messages_are_sent AFTER INSERT ON messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION queue_messages();
 
@@ -5488,6 +5811,8 @@ CREATE TRIGGER note_violation_update AFTER UPDATE ON violations REFERENCING OLD 
 
 CREATE CONSTRAINT TRIGGER number_change_commit AFTER INSERT ON change_commits DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION number_change_commit();
 
+CREATE TRIGGER plate_swaps_stay BEFORE DELETE OR UPDATE ON plate_swaps FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER quarantine_ended_stay BEFORE DELETE OR UPDATE ON quarantine_ended FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
 CREATE TRIGGER rebind_reports_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION rebind_terminal_reports();
@@ -5553,6 +5878,12 @@ CREATE TRIGGER trip_request_events_stay BEFORE DELETE OR UPDATE ON trip_request_
 CREATE TRIGGER trip_request_events_stay_all BEFORE TRUNCATE ON trip_request_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER trip_requests_are_not_removed BEFORE DELETE ON trip_requests FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER vehicle_documents_stand BEFORE DELETE OR UPDATE ON vehicle_documents FOR EACH ROW EXECUTE FUNCTION vehicle_document_stands();
+
+CREATE TRIGGER vehicle_files_follow AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION files_follow_vehicles();
+
+CREATE TRIGGER vehicle_papers_stand BEFORE DELETE OR UPDATE ON vehicle_papers FOR EACH ROW EXECUTE FUNCTION vehicle_paper_stands();
 
 CREATE TRIGGER vehicle_plates_begin AFTER INSERT ON vehicles REFERENCING NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION begin_plates();
 
@@ -5695,6 +6026,12 @@ ALTER TABLE ONLY fuel_transactions
 ALTER TABLE ONLY fuel_transactions
     ADD CONSTRAINT fuel_transactions_station_fkey FOREIGN KEY (station) REFERENCES fuel_stations(id);
 
+ALTER TABLE ONLY maintenance_events
+    ADD CONSTRAINT maintenance_events_paper_fkey FOREIGN KEY (paper) REFERENCES maintenances(id);
+
+ALTER TABLE ONLY maintenances
+    ADD CONSTRAINT maintenances_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
+
 ALTER TABLE ONLY message_addresses
     ADD CONSTRAINT message_addresses_channel_no_fkey FOREIGN KEY (channel_no) REFERENCES message_channels(no) ON DELETE CASCADE;
 
@@ -5730,6 +6067,9 @@ ALTER TABLE ONLY order_results
 
 ALTER TABLE ONLY organisations
     ADD CONSTRAINT organisations_parent_fkey FOREIGN KEY (parent) REFERENCES organisations(id);
+
+ALTER TABLE ONLY plate_swaps
+    ADD CONSTRAINT plate_swaps_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
 
 ALTER TABLE ONLY platform_secrets
     ADD CONSTRAINT platform_secrets_link_fkey FOREIGN KEY (link) REFERENCES platform_links(name) ON DELETE CASCADE;
@@ -5820,6 +6160,27 @@ ALTER TABLE ONLY users
 
 ALTER TABLE ONLY vehicle_day_states
     ADD CONSTRAINT vehicle_day_states_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
+
+ALTER TABLE ONLY vehicle_documents
+    ADD CONSTRAINT vehicle_documents_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
+
+ALTER TABLE ONLY vehicle_documents
+    ADD CONSTRAINT vehicle_documents_maintenance_fkey FOREIGN KEY (maintenance) REFERENCES maintenances(id);
+
+ALTER TABLE ONLY vehicle_documents
+    ADD CONSTRAINT vehicle_documents_paper_fkey FOREIGN KEY (paper) REFERENCES vehicle_papers(id);
+
+ALTER TABLE ONLY vehicle_documents
+    ADD CONSTRAINT vehicle_documents_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
+
+ALTER TABLE ONLY vehicle_papers
+    ADD CONSTRAINT vehicle_papers_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
+
+ALTER TABLE ONLY vehicle_papers
+    ADD CONSTRAINT vehicle_papers_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
+
+ALTER TABLE ONLY vehicle_particulars
+    ADD CONSTRAINT vehicle_particulars_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
 
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT vehicle_plates_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
@@ -5999,6 +6360,12 @@ CREATE POLICY cleared ON fuel_transactions TO gongche_cleared USING (true) WITH 
 
 CREATE POLICY cleared ON judge_due TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON maintenance_events TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON maintenance_numbers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON maintenances TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON message_addresses TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON message_channels TO gongche_cleared USING (true) WITH CHECK (true);
@@ -6020,6 +6387,8 @@ CREATE POLICY cleared ON order_results TO gongche_cleared USING (true) WITH CHEC
 CREATE POLICY cleared ON order_track_times TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON organisations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON plate_swaps TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON positions TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -6060,6 +6429,12 @@ CREATE POLICY cleared ON trip_numbers TO gongche_cleared USING (true) WITH CHECK
 CREATE POLICY cleared ON trip_request_events TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON trip_requests TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_documents TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_papers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_particulars TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON vehicle_plates TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -6199,6 +6574,12 @@ CREATE POLICY everywhere ON fuel_transactions TO gongche_everywhere USING (true)
 
 CREATE POLICY everywhere ON judge_due TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON maintenance_events TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON maintenance_numbers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON maintenances TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON message_addresses TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON message_channels TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -6220,6 +6601,8 @@ CREATE POLICY everywhere ON order_results TO gongche_everywhere USING (true) WIT
 CREATE POLICY everywhere ON order_track_times TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON organisations TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON plate_swaps TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -6260,6 +6643,12 @@ CREATE POLICY everywhere ON trip_numbers TO gongche_everywhere USING (true) WITH
 CREATE POLICY everywhere ON trip_request_events TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON trip_requests TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_documents TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_papers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_particulars TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -6317,6 +6706,12 @@ CREATE POLICY helping_update ON cases FOR UPDATE TO gongche_app USING ((id = ANY
 
 ALTER TABLE judge_due ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE maintenance_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE maintenance_numbers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE maintenances ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE message_addresses ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE message_channels ENABLE ROW LEVEL SECURITY;
@@ -6340,6 +6735,8 @@ ALTER TABLE order_track_times ENABLE ROW LEVEL SECURITY;
 ALTER TABLE organisations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY own ON alert_reads AS RESTRICTIVE USING ((reader = current_setting('gongche.subject'::text, true))) WITH CHECK ((reader = current_setting('gongche.subject'::text, true)));
+
+ALTER TABLE plate_swaps ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE positions ENABLE ROW LEVEL SECURITY;
 
@@ -6503,6 +6900,16 @@ CREATE POLICY reach ON judge_due FOR SELECT TO gongche_app USING ((EXISTS ( SELE
    FROM vehicles v
   WHERE (v.no = judge_due.vehicle_no))));
 
+CREATE POLICY reach ON maintenance_events TO gongche_app USING ((EXISTS ( SELECT
+   FROM maintenances m
+  WHERE (m.id = maintenance_events.paper)))) WITH CHECK ((EXISTS ( SELECT
+   FROM maintenances m
+  WHERE (m.id = maintenance_events.paper))));
+
+CREATE POLICY reach ON maintenance_numbers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON maintenances TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON message_addresses TO gongche_app USING ((EXISTS ( SELECT
    FROM message_channels c
   WHERE (c.no = message_addresses.channel_no)))) WITH CHECK ((EXISTS ( SELECT
@@ -6548,6 +6955,12 @@ CREATE POLICY reach ON order_track_times FOR SELECT TO gongche_app USING ((EXIST
   WHERE (o.id = order_track_times.order_id))));
 
 CREATE POLICY reach ON organisations FOR SELECT TO gongche_app USING (((id = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (parent = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (id = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
+CREATE POLICY reach ON plate_swaps TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = plate_swaps.vehicle)))) WITH CHECK ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = plate_swaps.vehicle))));
 
 CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM terminal_bindings b
@@ -6620,6 +7033,16 @@ CREATE POLICY reach ON trip_request_events TO gongche_app USING ((EXISTS ( SELEC
   WHERE (r.id = trip_request_events.paper))));
 
 CREATE POLICY reach ON trip_requests TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
+
+CREATE POLICY reach ON vehicle_documents TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON vehicle_papers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON vehicle_particulars TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = vehicle_particulars.vehicle)))) WITH CHECK ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = vehicle_particulars.vehicle))));
 
 CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
@@ -7039,11 +7462,15 @@ CREATE POLICY secret ON fuel_transactions AS RESTRICTIVE TO gongche_app USING ((
 
 CREATE POLICY secret ON judge_due AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, key, waits_for) !~ ( SELECT hidden_pattern() AS hidden_pattern))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((( SELECT hidden_pattern() AS hidden_pattern) IS NULL) OR (concat_ws(' '::text, key, waits_for) !~ ( SELECT hidden_pattern() AS hidden_pattern)))));
 
+CREATE POLICY secret ON maintenances AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
 CREATE POLICY secret ON messages AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
 
 CREATE POLICY secret ON order_results AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
 
 CREATE POLICY secret ON order_track_times AS RESTRICTIVE TO gongche_app USING (((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))) WITH CHECK (((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))));
+
+CREATE POLICY secret ON plate_swaps AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON positions AS RESTRICTIVE TO gongche_app USING (((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
    FROM terminal_bindings b
@@ -7086,6 +7513,12 @@ CREATE POLICY secret ON terminals AS RESTRICTIVE TO gongche_app USING ((((no <> 
   WHERE ((b.terminal_no = terminals.no) AND (b.valid_to IS NULL))))) AND (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])) AND ((waiting_device IS NULL) OR (NOT (waiting_device && ( SELECT hidden_plates() AS hidden_plates))))));
 
 CREATE POLICY secret ON trip_dispatches AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
+
+CREATE POLICY secret ON vehicle_documents AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
+CREATE POLICY secret ON vehicle_papers AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
+CREATE POLICY secret ON vehicle_particulars AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON vehicle_plates AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
 
@@ -7132,6 +7565,12 @@ ALTER TABLE trip_numbers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE trip_request_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE trip_requests ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_documents ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_papers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_particulars ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
 

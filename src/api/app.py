@@ -60,6 +60,11 @@ from api.tracks.endpoints import router as tracks
 from api.trips.dispatches import router as dispatches
 from api.trips.requests import router as trip_requests
 from api.trips.rules import router as approval_tables
+from api.vehicles.documents import router as vehicle_documents
+from api.vehicles.file import router as vehicle_file
+from api.vehicles.maintenance import router as maintenance
+from api.vehicles.papers import router as vehicle_papers
+from api.vehicles.sheets import router as vehicle_sheets
 from office.basemap.tile_file import path_of
 from office.identity.login import Desk
 from office.identity.oidc import Provider
@@ -112,6 +117,11 @@ _ROUTERS: Final = (
     trip_requests,
     dispatches,
     approval_tables,
+    vehicle_sheets,
+    vehicle_papers,
+    vehicle_documents,
+    vehicle_file,
+    maintenance,
     own_channels,
     unit_channels,
     message_failures,

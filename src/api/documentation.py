@@ -29,6 +29,7 @@ from api.registry.seals import SealBody
 from api.registry.secrecy import SecrecyReason
 from api.subscriptions.schemas import CommitBody, RotateBody, SeekBody, SubscriptionBody, WebhookBody
 from api.trips.bodies import BODIES as TRIPS
+from api.vehicles.bodies import BODIES as VEHICLES
 from office.identity.tokens import SCOPES
 from registry.parameter_values import Threshold
 from registry.records import KINDS
@@ -83,6 +84,7 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
         SealBody,
         *SUPERVISION,
         *TRIPS,
+        *VEHICLES,
         *ASSESSMENT,
         *BACKTESTS,
         *COMMANDS,

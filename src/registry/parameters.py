@@ -78,8 +78,10 @@ REMINDER = "reminder"
 TRIPS = "trips"
 #: Which vehicle is sent (docs/dispatch-planner.md): what is weighed, in 分, and what limits it. ``auto_city``: routine trips within the city get their vehicle without a dispatcher.
 PLANNER = "planner"
+#: Files of vehicles (docs/vehicle-file.md). ``one_quote_yuan``: up to so much one shop's quote will do for a maintenance.
+VEHICLE = "vehicle"
 #: Groups of parameters that are no rule.
-SHARED = (TRACK, ORDER, TERMINAL, SUPERVISION, REMINDER, TRIPS, PLANNER)
+SHARED = (TRACK, ORDER, TERMINAL, SUPERVISION, REMINDER, TRIPS, PLANNER, VEHICLE)
 
 RULES: Mapping[str, tuple[Parameter, ...]] = {
     TRACK: (
@@ -153,6 +155,7 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("late_fen_min", "fen/min", 200, _READING, 0, 100_000),
         Parameter("change_fen", "fen", 5000, _READING, 0, 1_000_000),
     ),
+    VEHICLE: (Parameter("one_quote_yuan", "yuan", 500, "某单位维修审批: 500 元以下", 0, 1_000_000),),
     "location": (
         Parameter("min_displacement_m", "m", 200, _READING, 0, 100_000),
         Parameter("episode_idle_min", "min", 30, _READING, 1, 1440),

@@ -102,6 +102,19 @@ async def write(connection: Connection, records: Sequence[Vehicle]) -> list[Writ
     return results
 
 
+async def exchange_plates(connection: Connection, one: str, other: str) -> None:
+    """Two vehicles, whose rows the caller holds, change plates, in one statement: there is no moment at which both have one of them."""
+    await connection.execute(
+        f"UPDATE {_TABLE.name} v SET plate = o.plate, updated_at = clock_timestamp() FROM {_TABLE.name} o"  # noqa: S608 - constants
+        " WHERE (v.id, o.id) IN (($1::text, $2::text), ($2::text, $1::text))",
+        one,
+        other,
+    )
+    await connection.execute(
+        "SET CONSTRAINTS one_vehicle_of_plate IMMEDIATE; SET CONSTRAINTS one_vehicle_of_plate DEFERRED"
+    )
+
+
 async def _refuse_taken_plates(connection: Connection, records: Sequence[Vehicle]) -> None:
     active = [(row, record) for row, record in enumerate(records) if record.disposed_on is None]
     owners: dict[str, str] = {

@@ -54,7 +54,8 @@ WRITE = {
     "/v1/complaints": {"complaints:write"}, "/v1/complaints:import": set(), "/v1/complaints/": set(), "/v1/cases": set(),
     "/v1/trip-requests": set(), "/v1/dispatches": set(), "/v1/approval-tables": set(), "/v1/drivers/{id}/account": set(),
     "/v1/messages": set(), "/v1/vehicles/{id}:": set(), "/v1/vehicles/{id}:seal": {"registry:write"},
-    "/v1/vehicles/{id}:unseal": {"registry:write"}, "/v1/fences/{id}:": set(), "/v1/organisations/{id}:": set(),
+    "/v1/vehicles/{id}:unseal": {"registry:write"}, "/v1/vehicles/{id}:swap-plates": {"registry:write"},
+    **{f"/v1/maintenance/{{id}}:{step}": set[str]() for step in ("approve", "reject", "grant", "deny")}, "/v1/fences/{id}:": set(), "/v1/organisations/{id}:": set(),
     "/v1/assessment": set(), "/v1/exchange": set(),
     "/v1/vehicles/{id}/commands": {"commands:send"}, "/v1/commands": {"commands:send"}, "/v1/commands/{no}:approve": set(),
 }  # fmt: skip
@@ -74,7 +75,7 @@ def at(path: str, id: str = "x", name: str = "x") -> str:
         address.replace("{version}", "0" * 16).replace("{z}", "5").replace("{x}", "1").replace("{y}", "1")
     )
     address = address.replace("{organisation}", "x").replace("{year}", "2026").replace("{period}", "2026Q1")
-    if path.endswith("/attachments"):
+    if path.endswith(("/attachments", "/documents")):
         return f"{address}?name=x.pdf"
     if path.endswith("/bundle"):
         return f"{address}?purpose=x"

@@ -68,7 +68,24 @@ async def units(made: tuple[str, dict[str, str]], tmp_path: Path) -> AsyncIterat
 
 def secret_marks(world: ScopeWorld) -> tuple[str, ...]:
     """What stands for the secret vehicle, its card, orders, cases, and what is theirs."""
-    named = ("car", "card", "fill", "order", "offence", "clock", "notice", "case", "task", "file", "fence")
+    named = (
+        "car",
+        "card",
+        "fill",
+        "order",
+        "offence",
+        "clock",
+        "notice",
+        "case",
+        "task",
+        "file",
+        "fence",
+        "engine",
+        "act",
+        "repair",
+        "document",
+        "修",
+    )
     return (
         *(f"{name}-{SECRET}" for name in named), phone(SECRET), plate(SECRET), f"alert:{SECRET}", f"督办-{SECRET}",
         world.alerts[SECRET],

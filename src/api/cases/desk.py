@@ -21,8 +21,8 @@ from office.supervision.contents import LongText
 from runtime.units import from_us, to_us
 
 router = APIRouter(prefix="/v1")
-#: With any of these somebody takes part in trips.
-TRIPS: Final = tuple(name for name in PERMISSIONS if name.startswith("trips:"))
+#: With any of these somebody takes part in trips, or in the maintenance of vehicles.
+TRIPS: Final = tuple(name for name in PERMISSIONS if name.startswith(("trips:", "maintenance:")))
 #: Whoever may be told of something.
 TOLD: Final = ("cases:read", *TRIPS)
 

@@ -101,6 +101,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     from api.app import create_app
     from office.dispatch import clock as trips
     from office.supervision import clock
+    from office.vehicles import reminders
     from rules.alerts.feed import CHANNEL
     from telemetry.commands import delivering
 
@@ -136,6 +137,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             asyncio.create_task(live.run(), name="follows the log for the live map"),
             asyncio.create_task(repeat("clock of supervision", pool, clock.tick, clock.EVERY_S)),
             asyncio.create_task(repeat("clock of trips", pool, trips.tick, trips.EVERY_S)),
+            asyncio.create_task(repeat("papers that end", pool, reminders.tick, reminders.EVERY_S)),
             asyncio.create_task(
                 repeat("housekeeping of people", pool, housekeeping.keep_house, housekeeping.EVERY_S)
             ),

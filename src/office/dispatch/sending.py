@@ -316,6 +316,7 @@ async def _change(desk: Desk, thread: DispatchThread, command: DispatchChange) -
             dispatch.driver,
             dispatch.planned_departure,
             command.extended_return,
+            out=True,
         )
         await vehicles.hold(desk.connection, dispatch.vehicle_no, dispatch.driver)
         await vehicles.refuse_taken(

@@ -14,8 +14,17 @@ from typing import Any, Final
 
 from office.requests.words import ConflictError
 from registry.drivers import drivers_of
+from registry.licences import BODY_NAMES, classes_for
 from registry.order_cover import covers_within
+from registry.particulars import body_of
 from registry.seals import sealed_within
+from registry.vehicle_papers import (
+    KIND_NAMES,
+    classes_short,
+    lapse_of_driver,
+    lapse_of_vehicle,
+    trip_days,
+)
 from registry.vehicles import VehicleInfo, official_on, vehicles_by_id
 from registry.writing import Lock, take_each
 from runtime.connection import Connection
@@ -57,9 +66,10 @@ async def fit(
     until: datetime,
     *,
     driven: bool = False,
+    out: bool = False,
 ) -> Sent:
-    """The vehicle and the driver, if they may be sent for [since, until); ``driven``: they have driven already (补单), sealed or not. Raises
-    InvalidError with what to do."""
+    """The vehicle and the driver, if they may be sent for [since, until); ``driven``: they have driven already (补单), sealed or expired or not;
+    ``out``: they are on this trip now, and a shop on the way is no reason. Raises InvalidError with what to do."""
     found = (await vehicles_by_id(connection, [vehicle])).get(vehicle)
     if found is None:
         raise InvalidError("/vehicle", f"车辆 {vehicle} 未登记，或不在您的范围内，请另选一辆 · no such vehicle, or not yours to send: {vehicle}")  # fmt: skip
@@ -73,16 +83,66 @@ async def fit(
         raise InvalidError("/vehicle", f"车辆 {found.plate} 届时尚未登记启用，请另选一辆 · {found.plate} is not in use yet then")  # fmt: skip
     if not driven and await sealed_within(connection, vehicle, since, until):
         raise InvalidError("/vehicle", f"车辆 {found.plate} 届时处于封存状态，不能派出，请另选一辆或先办理启封 · {found.plate} is sealed then: take another one, or lift the seal first")  # fmt: skip
+    if not driven:
+        await _refuse_unfit(connection, found, since, until, out=out)
     if driver is None:
         return Sent(found, None, None, None, None)
     name = (await drivers_of(connection, [driver])).get(driver)
     if name is None:
         raise InvalidError("/driver", f"驾驶员 {driver} 未登记，或不在您的范围内，请另选一名 · no such driver, or not yours to send: {driver}")  # fmt: skip
+    if not driven:
+        await _refuse_unlicensed(connection, driver, name[0], found, since, until)
     row = await connection.fetchrow(
         "SELECT d.phone, a.user_id FROM drivers d LEFT JOIN driver_accounts a ON a.driver = d.id WHERE d.id = $1",
         driver,
     )
     return Sent(found, driver, name[0], row["phone"] or None, row["user_id"])
+
+
+async def _refuse_unfit(
+    connection: Connection, vehicle: VehicleInfo, since: datetime, until: datetime, *, out: bool
+) -> None:
+    """Raises InvalidError for a vehicle whose inspection or compulsory insurance has ended then, or that is in the shop now."""
+    lapse = await lapse_of_vehicle(connection, vehicle.id, *trip_days(since, until))
+    if lapse is not None:
+        name = KIND_NAMES[lapse.kind]
+        raise InvalidError(
+            "/vehicle",
+            f"车辆 {vehicle.plate} 的{name}有效期至 {lapse.last.isoformat()}，届时已过期，不能派出，请另选一辆，或续办后在车辆档案登记新的{name}"
+            f" · the {lapse.kind} of {vehicle.plate} ends on {lapse.last.isoformat()}: take another one, or enter the new paper",
+        )
+    number = None if out else await connection.fetchval("SELECT vehicle_in_shop($1)", vehicle.id)
+    if number is not None:
+        raise InvalidError(
+            "/vehicle",
+            f"车辆 {vehicle.plate} 正在维修（{number}），验收后才能派出，请另选一辆 · {vehicle.plate} is in the shop ({number}): take another one",
+        )
+
+
+async def _refuse_unlicensed(
+    connection: Connection, driver: str, name: str, vehicle: VehicleInfo, since: datetime, until: datetime
+) -> None:
+    """Raises InvalidError for a driver whose licence has ended then, or is none for such a vehicle."""
+    first, last = trip_days(since, until)
+    lapse = await lapse_of_driver(connection, driver, first, last)
+    if lapse is not None:
+        raise InvalidError(
+            "/driver",
+            f"驾驶员 {name} 的驾驶证有效期至 {lapse.last.isoformat()}，届时已过期，不能派出，请另选一名，或换证后登记新的驾驶证"
+            f" · the licence of {name} ends on {lapse.last.isoformat()}: choose another driver, or enter the new licence",
+        )
+    kind = await body_of(connection, vehicle.id)
+    if kind is None:
+        return
+    body, automatic = kind
+    held = await classes_short(connection, driver, body, automatic, first, last)
+    if held is not None:
+        wanted = "、".join(classes_for(body, automatic=automatic))
+        raise InvalidError(
+            "/driver",
+            f"驾驶员 {name} 的准驾车型为 {'、'.join(held)}，不能驾驶{BODY_NAMES[body]}（须 {wanted} 之一），请另选驾驶员或车辆"
+            f" · {name} holds {' '.join(held)}, and {vehicle.plate} needs one of {wanted}: choose another driver or vehicle",
+        )
 
 
 async def hold(connection: Connection, vehicle_no: int, driver: str | None) -> None:

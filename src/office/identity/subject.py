@@ -47,6 +47,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "trips:dispatch": "派车 / assign vehicles, change and cancel dispatches",
     "trips:drive": "出车 / accept, depart, return: the own dispatches",
     "trips:rules": "维护审批规则 / approval tables, accounts of drivers",
+    "maintenance:approve": "审批维修 / decide on maintenance and what it may cost",
     "secret:read": "知悉涉密车辆 / see secret vehicles: plate, person, place, track",
     "secret:change": "标记和解除涉密 / mark a vehicle secret; two people lift the mark",
 }
@@ -132,6 +133,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "commands:send",
             "commands:control",
             "trips:read",
+            "maintenance:approve",
         }
     ),
     Role.UNIT_ADMINISTRATOR: frozenset(
@@ -170,6 +172,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "trips:read",
             "trips:apply",
             "trips:approve",
+            "maintenance:approve",
         }
     ),
     Role.APPROVER: frozenset({"registry:read", "secret:read", "trips:read", "trips:apply", "trips:approve"}),

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Final
 
 from office.requests.table import STATE_NAMES, STEP_NAMES, Paper, TripAction, TripState
+from office.vehicles import messages as vehicles
 from runtime.connection import Connection
 
 #: How a message names its paper; what comes after is the id.
 PATHS: Final = {Paper.REQUEST: "trip-requests", Paper.DISPATCH: "dispatches"}
 #: Permissions of the messages to whoever has them.
-PERMISSIONS: Final = ("trips:approve", "trips:dispatch", "trips:enter")
+PERMISSIONS: Final = ("trips:approve", "trips:dispatch", "trips:enter", *vehicles.PERMISSIONS)
 #: What cannot wait for the end of quiet hours.
 _URGENT: Final = frozenset(
     {TripAction.ASSIGN, TripAction.EMERGENCY, TripAction.REASSIGN, TripAction.CANCEL, TripAction.UNANSWERED}
@@ -41,6 +42,9 @@ async def tell(
 
 
 def sentence(trip: str, number: str | None, step: str, state: str) -> str:
-    """A step in words: all that leaves the program about a trip."""
+    """A step in words: all that leaves the program about a trip, a maintenance or a paper of a vehicle."""
+    told = vehicles.sentence(trip, number, step, state)
+    if told is not None:
+        return told
     name = "申请单" if trip.startswith(PATHS[Paper.REQUEST]) else "派车单"
     return f"{name} {number or '（未编号）'}：{STEP_NAMES[TripAction(step)]}，现为{STATE_NAMES[TripState(state)]}"

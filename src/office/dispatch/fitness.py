@@ -1,0 +1,60 @@
+"""What keeps vehicles and drivers from being sent, of many at once, as the planner is told it. ``vehicles.fit`` judges the one that is chosen, once more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from office.dispatch.planner.facts import Busy
+from office.dispatch.planner.reasons import Why
+from registry.licences import classes_for
+from registry.particulars import bodies_of
+from registry.vehicle_papers import classes_held, lapsed_drivers, lapsed_vehicles, trip_days
+from runtime.connection import Connection
+from runtime.units import CHINA
+
+
+@dataclass(frozen=True, slots=True)
+class Fitness:
+    """``cars`` and ``drivers``: id -> the times within which it cannot be sent. ``wanted``: vehicle -> classes of which its driver needs one; ``held``: driver -> his classes. Who is
+    not named: nothing is known against it."""
+
+    cars: dict[str, list[Busy]]
+    drivers: dict[str, list[Busy]]
+    wanted: dict[str, frozenset[str]]
+    held: dict[str, frozenset[str]]
+
+
+async def fitness(
+    connection: Connection, vehicles: Collection[str], drivers: Collection[str], since: datetime, until: datetime, end_s: int
+) -> Fitness:  # fmt: skip
+    """Of ``vehicles`` and ``drivers``, for trips within [since, until). What has no end lasts until ``end_s``."""
+    first, last = trip_days(since, until)
+    cars = _spans(await lapsed_vehicles(connection, vehicles, first, last), Why.PAPERS, end_s)
+    for vehicle in await _in_shop(connection, vehicles):
+        cars.setdefault(vehicle, []).append(Busy(int(since.timestamp()), end_s, Why.REPAIR))
+    bodies = await bodies_of(connection, vehicles)
+    wanted = {id: frozenset(classes_for(body, automatic=automatic)) for id, (body, automatic) in bodies.items()}  # fmt: skip
+    lapsed = _spans(await lapsed_drivers(connection, drivers, first, last), Why.LICENCE, end_s)
+    return Fitness(cars, lapsed, wanted, await classes_held(connection, drivers, first, last))
+
+
+def _spans(lapses: Sequence[tuple[str, date, date | None]], why: Why, end_s: int) -> dict[str, list[Busy]]:
+    found: dict[str, list[Busy]] = {}
+    for id, begins, ends in lapses:
+        found.setdefault(id, []).append(
+            Busy(_midnight(begins), end_s if ends is None else _midnight(ends), why)
+        )
+    return found
+
+
+def _midnight(day: date) -> int:
+    return int(datetime.combine(day, time(), CHINA).timestamp())
+
+
+async def _in_shop(connection: Connection, vehicles: Collection[str]) -> list[str]:
+    rows = await connection.fetch(
+        "SELECT id FROM unnest($1::text[]) AS id WHERE vehicle_in_shop(id) IS NOT NULL", sorted(vehicles)
+    )
+    return [row["id"] for row in rows]
