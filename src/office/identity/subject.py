@@ -47,6 +47,12 @@ PERMISSIONS: Final[dict[str, str]] = {
     "trips:dispatch": "派车 / assign vehicles, change and cancel dispatches",
     "trips:drive": "出车 / accept, depart, return: the own dispatches",
     "trips:rules": "维护审批规则 / approval tables, accounts of drivers",
+    "costs:read": "查看费用 / read costs, tariffs, statements",
+    "costs:write": "登记费用 / enter, correct and reverse costs, import files of them",
+    "costs:tariffs": "维护计价标准 / tariffs of platforms",
+    "costs:settle": "出具结算单 / draw statements for the platform, answer objections, correct, declare void",
+    "costs:confirm": "确认结算单 / confirm statements for the unit, or object",
+    "costs:pay": "登记付款 / say that a statement was paid",
     "secret:read": "知悉涉密车辆 / see secret vehicles: plate, person, place, track",
     "secret:change": "标记和解除涉密 / mark a vehicle secret; two people lift the mark",
 }
@@ -112,6 +118,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "commands:control",
             "trips:read",
             "trips:rules",
+            "costs:read",
+            "costs:tariffs",
         }
     ),
     Role.OFFICE_HEAD: frozenset(
@@ -132,6 +140,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "commands:send",
             "commands:control",
             "trips:read",
+            "costs:read",
+            "costs:tariffs",
         }
     ),
     Role.UNIT_ADMINISTRATOR: frozenset(
@@ -152,6 +162,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "trips:apply",
             "trips:enter",
             "trips:rules",
+            "costs:read",
+            "costs:write",
         }
     ),
     Role.UNIT_HEAD: frozenset(
@@ -170,6 +182,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "trips:read",
             "trips:apply",
             "trips:approve",
+            "costs:read",
+            "costs:confirm",
         }
     ),
     Role.APPROVER: frozenset({"registry:read", "secret:read", "trips:read", "trips:apply", "trips:approve"}),
@@ -183,11 +197,13 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "trips:read",
             "trips:enter",
             "trips:dispatch",
+            "costs:read",
+            "costs:settle",
         }
     ),
     Role.DRIVER: frozenset({"trips:drive"}),
     Role.APPLICANT: frozenset({"trips:apply"}),
-    Role.CONTRACTOR: frozenset({"registry:read"}),
+    Role.CONTRACTOR: frozenset({"registry:read", "costs:read"}),
     Role.INSPECTOR: frozenset(
         {
             "alerts:read",
@@ -200,10 +216,11 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "exchange:read",
             "commands:read",
             "trips:read",
+            "costs:read",
         }
     ),
-    Role.FINANCE: frozenset({"registry:read"}),
-    Role.AUDITOR: frozenset({"audit:read"}),
+    Role.FINANCE: frozenset({"registry:read", "costs:read", "costs:pay"}),
+    Role.AUDITOR: frozenset({"audit:read", "costs:read"}),
     Role.SECRET_READER: frozenset({"secret:read"}),
 }
 
