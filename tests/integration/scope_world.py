@@ -32,6 +32,7 @@ from tests.databases import copied
 from tests.identity_key import identity_key
 from tests.integration import scope_backtests, scope_commands, scope_exchange, scope_messages, scope_reports
 from tests.integration.scope_assessment import fill as fill_assessment
+from tests.integration.scope_costs import fill_costs
 from tests.integration.scope_supervision import fill
 from tests.integration.scope_trips import fill_trips
 from tests.unit.test_documents import text_of
@@ -260,6 +261,7 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
     await fill(pool, unit)
     await fill_assessment(pool, unit)
     await fill_trips(pool, unit)
+    await fill_costs(pool, unit)
     await scope_exchange.fill(pool, unit)
     await scope_messages.fill(pool, unit)
     await scope_backtests.fill(pool, unit)

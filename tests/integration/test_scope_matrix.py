@@ -29,7 +29,14 @@ from office.supervision.contents import COMMANDS
 from office.supervision.states import Step
 from registry.records import KINDS
 from runtime.settings import Settings
-from tests.integration import scope_backtests, scope_commands, scope_messages, scope_reports, scope_trips
+from tests.integration import (
+    scope_backtests,
+    scope_commands,
+    scope_costs,
+    scope_messages,
+    scope_reports,
+    scope_trips,
+)
 from tests.integration.scope_assessment import lines as assessment_lines
 from tests.integration.scope_exchange import exchange_lines
 from tests.integration.scope_supervision import fill_helped, lines, step_body
@@ -417,6 +424,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     **scope_commands.lines(Case, _get),
     **scope_reports.lines(Case, _get),
     **scope_trips.lines(Case, _get),
+    **scope_costs.lines(Case, _get, _file),
 }  # fmt: skip
 
 
