@@ -29,6 +29,7 @@ NAMES = {
     "chain": "positions per second with alerts, without chains and with the sealer beside",
     "documents": "PDFs of 督办单 a minute on one core",
     "dispatch": "the goals of the planner: constraints, optimum, seconds, empty km against first fit",
+    "statements": "the statements of a month for 161 platforms",
     "backtest": "mileage over a prefecture's month with another ratio",
 }
 
@@ -51,7 +52,7 @@ def main() -> None:
         type=int,
         default=0,
         help="the only size of city (default: 854, 5,000 and 29,000 in turn); of console (default 29,000); terminals of commands"
-        " (default 10,000)",
+        " (default 10,000); trips of each platform of statements (default 250)",
     )
     parser.add_argument(
         "--trips-a-month", type=int, default=4,

@@ -463,6 +463,21 @@ BEGIN
          WHERE m.since < m.until;
 END $$;
 
+CREATE FUNCTION driven_facts(wanted text[]) RETURNS TABLE(id text, category text, waits boolean, track_mm bigint, charges jsonb)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT d.id, v.category, r.state IS NOT NULL AND NOT f.settled,
+           CASE WHEN f.settled AND r.fixes > 0 AND 2 * r.bridged_mm <= r.mileage_mm THEN r.mileage_mm END,
+           (SELECT jsonb_object_agg(c.kind, c.fen) FROM (
+               SELECT e.kind, sum(e.amount_fen)::bigint AS fen FROM cost_entries e WHERE e.dispatch = d.id AND e.payer = 'unit' GROUP BY e.kind) c)
+      FROM trip_dispatches d JOIN vehicles v ON v.id = d.vehicle
+      LEFT JOIN current_dispatch_orders o ON o.id = d.id
+      LEFT JOIN order_results r ON r.order_id = d.id AND r.vehicle_no = d.vehicle_no
+      CROSS JOIN LATERAL (SELECT COALESCE(r.state = 'settled' AND r.order_version = o.version, false) AS settled) f
+     WHERE d.id = ANY (wanted)
+$$;
+
 CREATE FUNCTION driver_of_user(wanted text) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -706,6 +721,13 @@ BEGIN
     IF cardinality(nos) = 0 THEN RETURN '{}'; END IF;
     RETURN (SELECT COALESCE(array_agg(DISTINCT b.terminal_no), '{}') FROM terminal_bindings b WHERE b.vehicle_no = ANY (nos));
 END $$;
+
+CREATE FUNCTION invoice_is_booked(code text, number text, beside text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM cost_entries e WHERE e.invoice_no = number AND e.invoice_code = code AND number <> '' AND e.reversed_by IS NULL AND e.id <> beside)
+$$;
 
 CREATE FUNCTION invoice_is_used(of_shop text, wanted text, but text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -1267,6 +1289,11 @@ CREATE FUNCTION seal_note_case_events() RETURNS trigger
     SET search_path TO 'public', 'pg_temp'
     AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'case_events', json_build_array(n.case_id, n.version)::text FROM new_rows n; RETURN NULL; END$$;
 
+CREATE FUNCTION seal_note_cost_entries() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'cost_entries', json_build_array(n.entry, n.version)::text FROM new_rows n; RETURN NULL; END$$;
+
 CREATE FUNCTION seal_note_dispositions() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1306,6 +1333,11 @@ CREATE FUNCTION seal_note_receipts() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'receipts', json_build_array(n.alert_id, n.version, n.subject_kind, n.subject_id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_statements() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'statements', json_build_array(n.statement, n.version)::text FROM new_rows n; RETURN NULL; END$$;
 
 CREATE FUNCTION seal_note_trip_dispatches() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1419,6 +1451,26 @@ BEGIN
      WHERE a.id = n.id AND (a.case_state, a.finding) IS DISTINCT FROM (n.state, n.finding);
 END $$;
 
+CREATE FUNCTION statement_digest(wanted text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT encode(sha256(convert_to(COALESCE(string_agg(jsonb_build_array(l.no, l.kind, l.dispatch_id, l.request_id, l.corrects, l.amount_fen, l.cost_centre,
+        l.body)::text, E'\n' ORDER BY l.no), ''), 'UTF8')), 'hex') FROM cost_statement_lines l WHERE l.statement = wanted
+$$;
+
+CREATE FUNCTION statement_line_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.kind <> 'trip' AND to_jsonb(OLD) - 'statement' = to_jsonb(NEW) - 'statement'
+       AND (OLD.statement IS NULL OR (NEW.statement IS NULL AND EXISTS (SELECT FROM cost_statements s WHERE s.id = OLD.statement AND s.state = 'void'))) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'lines of statements are never changed' USING ERRCODE = 'restrict_violation';
+END $$;
+
 CREATE FUNCTION supersede_dispatch_order() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1428,6 +1480,17 @@ BEGIN
     NEW.is_newest := NOT EXISTS (SELECT FROM dispatch_orders WHERE id = NEW.id AND version > NEW.version);
     NEW.is_current := NEW.counts
         AND NOT EXISTS (SELECT FROM dispatch_orders WHERE id = NEW.id AND version > NEW.version AND counts);
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION tariff_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.valid_from IS NOT NULL OR (OLD.organisation, OLD.version, OLD.body, OLD.made_by, OLD.made_by_name, OLD.made_at)
+       IS DISTINCT FROM (NEW.organisation, NEW.version, NEW.body, NEW.made_by, NEW.made_by_name, NEW.made_at) THEN
+        RAISE EXCEPTION 'versions of tariffs are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
     RETURN NEW;
 END $$;
 
@@ -2121,6 +2184,139 @@ CREATE TABLE complaints (
     CONSTRAINT complaints_category_check CHECK ((category = ANY (ARRAY['emergency'::text, 'inquiry'::text, 'report'::text]))),
     CONSTRAINT complaints_channel_check CHECK ((channel = ANY (ARRAY['form'::text, 'file'::text, 'webhook'::text])))
 );
+
+CREATE TABLE cost_claims (
+    dispatch_id text NOT NULL,
+    request_id text NOT NULL,
+    organisation text NOT NULL,
+    platform text NOT NULL,
+    units text[] NOT NULL,
+    statement text,
+    price_version integer NOT NULL
+);
+
+CREATE TABLE cost_entries (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    entry_no text,
+    kind text NOT NULL,
+    vehicle text NOT NULL,
+    dispatch text,
+    driver text,
+    occurred_on date NOT NULL,
+    period text NOT NULL,
+    quantity bigint,
+    unit_price_fen bigint,
+    amount_fen bigint NOT NULL,
+    vendor text DEFAULT ''::text NOT NULL,
+    designated boolean,
+    invoice_code text DEFAULT ''::text NOT NULL,
+    invoice_no text DEFAULT ''::text NOT NULL,
+    payer text NOT NULL,
+    finding text,
+    budget_class text DEFAULT ''::text NOT NULL,
+    source text NOT NULL,
+    reverses text,
+    reversed_by text,
+    version integer NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT cost_entries_amount_fen_check CHECK ((amount_fen <> 0)),
+    CONSTRAINT cost_entries_payer_check CHECK ((payer = ANY (ARRAY['unit'::text, 'driver'::text, 'insurer'::text]))),
+    CONSTRAINT cost_entries_period_check CHECK ((period ~ '^20[0-9]{2}(0[1-9]|1[0-2])$'::text)),
+    CONSTRAINT cost_entries_quantity_check CHECK ((quantity >= 0)),
+    CONSTRAINT cost_entries_source_check CHECK ((source = ANY (ARRAY['entered'::text, 'file'::text, 'reversal'::text]))),
+    CONSTRAINT cost_entries_unit_price_fen_check CHECK ((unit_price_fen >= 0)),
+    CONSTRAINT cost_entries_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE cost_entries IS '费用台账: what the versions of each line (cost_entry_versions) come to.';
+
+CREATE TABLE cost_entry_versions (
+    entry text NOT NULL,
+    version integer NOT NULL,
+    step text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    actor_name text NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT cost_entry_versions_step_check CHECK ((step = ANY (ARRAY['enter'::text, 'correct'::text, 'reverse'::text]))),
+    CONSTRAINT cost_entry_versions_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE cost_statement_events (
+    statement text NOT NULL,
+    version integer NOT NULL,
+    step text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    persons text[] NOT NULL,
+    actor_name text NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    device text DEFAULT ''::text NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT cost_statement_events_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE cost_statement_lines (
+    no bigint NOT NULL,
+    statement text,
+    organisation text NOT NULL,
+    platform text NOT NULL,
+    units text[] NOT NULL,
+    kind text NOT NULL,
+    dispatch_id text NOT NULL,
+    request_id text NOT NULL,
+    vehicle text NOT NULL,
+    price_version integer NOT NULL,
+    corrects bigint,
+    amount_fen bigint NOT NULL,
+    cost_centre text NOT NULL,
+    body jsonb NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT cost_statement_lines_check CHECK (((kind = 'trip'::text) = (corrects IS NULL))),
+    CONSTRAINT cost_statement_lines_kind_check CHECK ((kind = ANY (ARRAY['trip'::text, 'reversal'::text, 'corrected'::text])))
+);
+
+ALTER TABLE cost_statement_lines ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME cost_statement_lines_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE cost_statements (
+    id text NOT NULL,
+    number text NOT NULL,
+    organisation text NOT NULL,
+    platform text NOT NULL,
+    units text[] NOT NULL,
+    period text NOT NULL,
+    take integer NOT NULL,
+    state text NOT NULL,
+    version integer NOT NULL,
+    total_fen bigint NOT NULL,
+    lines integer NOT NULL,
+    by_cost_centre jsonb NOT NULL,
+    tariff_versions integer[] NOT NULL,
+    object_by timestamp with time zone NOT NULL,
+    objected boolean DEFAULT false NOT NULL,
+    made_by text[] NOT NULL,
+    drawn_at timestamp with time zone NOT NULL,
+    confirmed_at timestamp with time zone,
+    silent boolean DEFAULT false NOT NULL,
+    paid_at timestamp with time zone,
+    payment_ref text,
+    received_at timestamp with time zone,
+    CONSTRAINT cost_statements_lines_check CHECK ((lines > 0)),
+    CONSTRAINT cost_statements_period_check CHECK ((period ~ '^20[0-9]{2}(0[1-9]|1[0-2])$'::text)),
+    CONSTRAINT cost_statements_take_check CHECK ((take > 0)),
+    CONSTRAINT cost_statements_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE cost_statements IS '结算单, per unit, platform and month: what its thread (cost_statement_events) comes to.';
 
 CREATE TABLE dispatch_orders (
     no integer NOT NULL,
@@ -3463,6 +3659,20 @@ ALTER TABLE subscriptions ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE tariffs (
+    organisation text NOT NULL,
+    version integer NOT NULL,
+    body jsonb NOT NULL,
+    made_by text NOT NULL,
+    made_by_name text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    valid_from date,
+    activated_by_name text,
+    activated_at timestamp with time zone,
+    CONSTRAINT tariffs_check CHECK (((valid_from IS NULL) = (activated_at IS NULL))),
+    CONSTRAINT tariffs_version_check CHECK ((version > 0))
+);
+
 CREATE TABLE tasks (
     id text NOT NULL,
     organisation text NOT NULL,
@@ -3763,6 +3973,18 @@ ALTER TABLE terminals ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE trip_cost_facts (
+    dispatch_id text NOT NULL,
+    version integer NOT NULL,
+    units text[] NOT NULL,
+    vehicle text NOT NULL,
+    body jsonb NOT NULL,
+    made_by text NOT NULL,
+    made_by_name text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT trip_cost_facts_version_check CHECK ((version > 0))
+);
+
 CREATE TABLE trip_dispatch_events (
     paper text NOT NULL,
     version integer NOT NULL,
@@ -3831,6 +4053,18 @@ CREATE TABLE trip_numbers (
     last integer NOT NULL,
     CONSTRAINT trip_numbers_last_check CHECK ((last > 0)),
     CONSTRAINT trip_numbers_paper_check CHECK ((paper = ANY (ARRAY['request'::text, 'dispatch'::text])))
+);
+
+CREATE TABLE trip_prices (
+    dispatch_id text NOT NULL,
+    version integer NOT NULL,
+    units text[] NOT NULL,
+    vehicle text NOT NULL,
+    platform text NOT NULL,
+    tariff_version integer NOT NULL,
+    body jsonb NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT trip_prices_version_check CHECK ((version > 0))
 );
 
 CREATE TABLE trip_request_events (
@@ -4382,6 +4616,36 @@ ALTER TABLE ONLY complaints
 ALTER TABLE ONLY complaints
     ADD CONSTRAINT complaints_ticket_key UNIQUE (ticket);
 
+ALTER TABLE ONLY cost_claims
+    ADD CONSTRAINT cost_claims_pkey PRIMARY KEY (dispatch_id, request_id);
+
+ALTER TABLE ONLY cost_entries
+    ADD CONSTRAINT cost_entries_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY cost_entries
+    ADD CONSTRAINT cost_entries_reversed_by_key UNIQUE (reversed_by);
+
+ALTER TABLE ONLY cost_entries
+    ADD CONSTRAINT cost_entries_reverses_key UNIQUE (reverses);
+
+ALTER TABLE ONLY cost_entry_versions
+    ADD CONSTRAINT cost_entry_versions_pkey PRIMARY KEY (entry, version);
+
+ALTER TABLE ONLY cost_statement_events
+    ADD CONSTRAINT cost_statement_events_pkey PRIMARY KEY (statement, version);
+
+ALTER TABLE ONLY cost_statement_lines
+    ADD CONSTRAINT cost_statement_lines_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY cost_statements
+    ADD CONSTRAINT cost_statements_number_key UNIQUE (number);
+
+ALTER TABLE ONLY cost_statements
+    ADD CONSTRAINT cost_statements_organisation_platform_period_take_key UNIQUE (organisation, platform, period, take);
+
+ALTER TABLE ONLY cost_statements
+    ADD CONSTRAINT cost_statements_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY delegations
     ADD CONSTRAINT delegations_pkey PRIMARY KEY (id);
 
@@ -4670,6 +4934,9 @@ ALTER TABLE ONLY subscriptions
 ALTER TABLE ONLY subscriptions
     ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (no);
 
+ALTER TABLE ONLY tariffs
+    ADD CONSTRAINT tariffs_pkey PRIMARY KEY (organisation, version);
+
 ALTER TABLE ONLY tasks
     ADD CONSTRAINT tasks_pkey PRIMARY KEY (id);
 
@@ -4730,6 +4997,9 @@ ALTER TABLE ONLY terminals
 ALTER TABLE ONLY terminals
     ADD CONSTRAINT terminals_pkey PRIMARY KEY (no);
 
+ALTER TABLE ONLY trip_cost_facts
+    ADD CONSTRAINT trip_cost_facts_pkey PRIMARY KEY (dispatch_id, version);
+
 ALTER TABLE ONLY trip_dispatch_events
     ADD CONSTRAINT trip_dispatch_events_pkey PRIMARY KEY (paper, version);
 
@@ -4744,6 +5014,9 @@ ALTER TABLE ONLY trip_links
 
 ALTER TABLE ONLY trip_numbers
     ADD CONSTRAINT trip_numbers_pkey PRIMARY KEY (paper, organisation, year);
+
+ALTER TABLE ONLY trip_prices
+    ADD CONSTRAINT trip_prices_pkey PRIMARY KEY (dispatch_id, version);
 
 ALTER TABLE ONLY trip_request_events
     ADD CONSTRAINT trip_request_events_pkey PRIMARY KEY (paper, version);
@@ -4945,6 +5218,44 @@ CREATE INDEX client_tokens_of_secret ON client_tokens USING btree (secret_id);
 
 CREATE INDEX complaints_listed ON complaints USING btree (received_at DESC, id);
 
+CREATE INDEX cost_claims_of ON cost_claims USING btree (statement);
+
+CREATE INDEX cost_claims_released ON cost_claims USING btree (platform, organisation) WHERE (statement IS NULL);
+
+CREATE INDEX cost_entries_dispatch ON cost_entries USING btree (dispatch) WHERE (dispatch IS NOT NULL);
+
+CREATE INDEX cost_entries_finding ON cost_entries USING btree (occurred_on DESC, id) WHERE (finding IS NOT NULL);
+
+CREATE UNIQUE INDEX cost_entries_invoice ON cost_entries USING btree (invoice_no, invoice_code) WHERE ((invoice_no <> ''::text) AND (reversed_by IS NULL));
+
+CREATE INDEX cost_entries_kind ON cost_entries USING btree (kind, occurred_on DESC, id);
+
+CREATE INDEX cost_entries_listed ON cost_entries USING btree (occurred_on DESC, id);
+
+CREATE UNIQUE INDEX cost_entries_number ON cost_entries USING btree (organisation, entry_no) WHERE (entry_no IS NOT NULL);
+
+CREATE INDEX cost_entries_of_units ON cost_entries USING btree (organisation, occurred_on DESC, id);
+
+CREATE INDEX cost_entries_period ON cost_entries USING btree (period, occurred_on DESC, id);
+
+CREATE INDEX cost_entries_vehicle ON cost_entries USING btree (vehicle, occurred_on DESC, id);
+
+CREATE UNIQUE INDEX cost_statement_lines_corrected ON cost_statement_lines USING btree (corrects, kind) WHERE (corrects IS NOT NULL);
+
+CREATE INDEX cost_statement_lines_of ON cost_statement_lines USING btree (statement, no);
+
+CREATE INDEX cost_statement_lines_waiting ON cost_statement_lines USING btree (platform, organisation) WHERE (statement IS NULL);
+
+CREATE INDEX cost_statements_listed ON cost_statements USING btree (period DESC, id);
+
+CREATE INDEX cost_statements_of_platforms ON cost_statements USING btree (platform, period DESC, id);
+
+CREATE INDEX cost_statements_of_units ON cost_statements USING btree (organisation, period DESC, id);
+
+CREATE UNIQUE INDEX cost_statements_one ON cost_statements USING btree (organisation, platform, period) WHERE (state <> 'void'::text);
+
+CREATE INDEX cost_statements_states ON cost_statements USING btree (state, period DESC, id);
+
 CREATE INDEX delegations_of_grant ON delegations USING btree (grant_id);
 
 CREATE INDEX delegations_to_user ON delegations USING btree (to_user);
@@ -5139,6 +5450,8 @@ CREATE INDEX sessions_of_user ON sessions USING btree (user_id, seen_at DESC);
 
 CREATE INDEX sessions_seen ON sessions USING btree (seen_at);
 
+CREATE UNIQUE INDEX tariffs_valid ON tariffs USING btree (organisation, valid_from) WHERE (valid_from IS NOT NULL);
+
 CREATE INDEX tasks_listed ON tasks USING btree (opened_at DESC, id);
 
 CREATE INDEX terminal_areas_fence ON terminal_areas USING btree (fence, terminal_no);
@@ -5220,6 +5533,8 @@ CREATE INDEX trip_requests_persons ON trip_requests USING gin (persons);
 CREATE INDEX trip_requests_pools ON trip_requests USING btree (pool, state, planned_departure) WHERE (state = ANY (ARRAY['waiting'::text, 'no_vehicle'::text]));
 
 CREATE INDEX trip_requests_states ON trip_requests USING btree (state, created_at DESC, id);
+
+CREATE INDEX trip_requests_to_settle ON trip_requests USING btree (pool, organisation) WHERE (state = 'confirmed'::text);
 
 CREATE INDEX users_by_organisation ON users USING btree (organisation, id);
 
@@ -5379,6 +5694,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON clients REFERENCING OLD TABLE AS old
 
 CREATE TRIGGER audit_delete AFTER DELETE ON clock_corrections REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('clock-corrections', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no WHERE b.terminal_no = (r ->> ''terminal_no'')::integer ORDER BY b.valid_from DESC LIMIT 1)', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON cost_entries REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('cost-entries', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON cost_statements REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('statements', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON delegations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('delegations', 'id', 'r ->> ''to_user''', '(SELECT g.organisation FROM role_grants g WHERE g.id = (r ->> ''grant_id'')::bigint)', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON dispatch_orders REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatch-orders', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'SELECT to_jsonb(b) FROM dispatch_orders b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
@@ -5427,6 +5746,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON rule_parameters REFERENCING OLD TABL
 
 CREATE TRIGGER audit_delete AFTER DELETE ON subscriptions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('subscriptions', 'no', 'r ->> ''name''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON tariffs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tariffs', 'organisation, version', 'r ->> ''organisation''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON tasks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tasks', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
@@ -5434,6 +5755,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TA
 CREATE TRIGGER audit_delete AFTER DELETE ON terminal_commands REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('commands', 'no', 'r ->> ''no''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON terminals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON trip_cost_facts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-cost-facts', 'dispatch_id, version', 'r ->> ''dispatch_id''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON trip_dispatches REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatches', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -5483,6 +5806,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON clients REFERENCING NEW TABLE AS new
 
 CREATE TRIGGER audit_insert AFTER INSERT ON clock_corrections REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('clock-corrections', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no WHERE b.terminal_no = (r ->> ''terminal_no'')::integer ORDER BY b.valid_from DESC LIMIT 1)', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON cost_entries REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('cost-entries', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON cost_statements REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('statements', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON delegations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('delegations', 'id', 'r ->> ''to_user''', '(SELECT g.organisation FROM role_grants g WHERE g.id = (r ->> ''grant_id'')::bigint)', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON dispatch_orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatch-orders', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'SELECT to_jsonb(b) FROM dispatch_orders b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
@@ -5531,6 +5858,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON rule_parameters REFERENCING NEW TABL
 
 CREATE TRIGGER audit_insert AFTER INSERT ON subscriptions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('subscriptions', 'no', 'r ->> ''name''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON tariffs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tariffs', 'organisation, version', 'r ->> ''organisation''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON tasks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tasks', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
@@ -5538,6 +5867,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TA
 CREATE TRIGGER audit_insert AFTER INSERT ON terminal_commands REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('commands', 'no', 'r ->> ''no''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON terminals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON trip_cost_facts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-cost-facts', 'dispatch_id, version', 'r ->> ''dispatch_id''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON trip_dispatches REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatches', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -5593,6 +5924,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON clients REFERENCING OLD TABLE AS old
 
 CREATE TRIGGER audit_update AFTER UPDATE ON clock_corrections REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('clock-corrections', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM terminal_bindings b JOIN vehicles v ON v.no = b.vehicle_no WHERE b.terminal_no = (r ->> ''terminal_no'')::integer ORDER BY b.valid_from DESC LIMIT 1)', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON cost_entries REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('cost-entries', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON cost_statements REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('statements', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON delegations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('delegations', 'id', 'r ->> ''to_user''', '(SELECT g.organisation FROM role_grants g WHERE g.id = (r ->> ''grant_id'')::bigint)', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON dispatch_orders REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatch-orders', 'id, version', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'SELECT to_jsonb(b) FROM dispatch_orders b WHERE b.id = n.id AND b.version < n.version ORDER BY b.version DESC LIMIT 1');
@@ -5639,6 +5974,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON role_grants REFERENCING OLD TABLE AS
 
 CREATE TRIGGER audit_update AFTER UPDATE ON rule_parameters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON tariffs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tariffs', 'organisation, version', 'r ->> ''organisation''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON tasks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('tasks', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON terminal_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'terminal_no, valid_from', '(SELECT t.phone FROM terminals t WHERE t.no = (r ->> ''terminal_no'')::integer)', '(SELECT v.organisation FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', '(SELECT v.id FROM vehicles v WHERE v.no = (r ->> ''vehicle_no'')::integer)', 'NULL::jsonb');
@@ -5646,6 +5983,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON terminal_bindings REFERENCING OLD TA
 CREATE TRIGGER audit_update AFTER UPDATE ON terminal_commands REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('commands', 'no', 'r ->> ''no''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON terminals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('terminals', 'no', 'r ->> ''phone''', 'r ->> ''home''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON trip_cost_facts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-cost-facts', 'dispatch_id, version', 'r ->> ''dispatch_id''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON trip_dispatches REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatches', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -5678,6 +6017,20 @@ CREATE TRIGGER case_links_end BEFORE UPDATE ON case_links FOR EACH ROW WHEN (((n
 CREATE TRIGGER cases_of_others_stay BEFORE UPDATE ON cases FOR EACH ROW WHEN ((old.helpers <> '{}'::text[])) EXECUTE FUNCTION keep_helped_cases();
 
 CREATE TRIGGER complaint_reads_stay BEFORE DELETE OR UPDATE ON complaint_reads FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER cost_entries_are_not_removed BEFORE DELETE ON cost_entries FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER cost_entry_versions_stay BEFORE DELETE OR UPDATE ON cost_entry_versions FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER cost_entry_versions_stay_all BEFORE TRUNCATE ON cost_entry_versions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER cost_statement_events_stay BEFORE DELETE OR UPDATE ON cost_statement_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER cost_statement_events_stay_all BEFORE TRUNCATE ON cost_statement_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER cost_statement_lines_stand BEFORE DELETE OR UPDATE ON cost_statement_lines FOR EACH ROW EXECUTE FUNCTION statement_line_stands();
+
+CREATE TRIGGER cost_statements_are_not_removed BEFORE DELETE ON cost_statements FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
 
@@ -5843,6 +6196,10 @@ CREATE TRIGGER seal_note AFTER INSERT ON case_events REFERENCING NEW TABLE AS ne
 
 CREATE TRIGGER seal_note AFTER INSERT ON complaint_reads REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_caller_reads();
 
+CREATE TRIGGER seal_note AFTER INSERT ON cost_entry_versions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_cost_entries();
+
+CREATE TRIGGER seal_note AFTER INSERT ON cost_statement_events REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_statements();
+
 CREATE TRIGGER seal_note AFTER INSERT ON evaluations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_evaluations();
 
 CREATE TRIGGER seal_note AFTER INSERT ON evidence REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_evidence();
@@ -5854,6 +6211,8 @@ CREATE TRIGGER seal_note AFTER INSERT ON quarantine_ended REFERENCING NEW TABLE 
 CREATE TRIGGER seal_note AFTER INSERT ON trip_dispatch_events REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_trip_dispatches();
 
 CREATE TRIGGER seal_note AFTER INSERT ON trip_request_events REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_trip_requests();
+
+CREATE TRIGGER tariffs_stand BEFORE DELETE OR UPDATE ON tariffs FOR EACH ROW EXECUTE FUNCTION tariff_stands();
 
 CREATE TRIGGER terminal_command_events_stay BEFORE DELETE OR UPDATE ON terminal_command_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
@@ -5867,11 +6226,19 @@ CREATE TRIGGER terminal_homes_insert AFTER INSERT ON terminal_bindings REFERENCI
 
 CREATE TRIGGER terminal_homes_vehicle AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION terminal_homes_of_vehicles();
 
+CREATE TRIGGER trip_cost_facts_stay BEFORE DELETE OR UPDATE ON trip_cost_facts FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_cost_facts_stay_all BEFORE TRUNCATE ON trip_cost_facts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER trip_dispatch_events_stay BEFORE DELETE OR UPDATE ON trip_dispatch_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER trip_dispatch_events_stay_all BEFORE TRUNCATE ON trip_dispatch_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER trip_dispatches_are_not_removed BEFORE DELETE ON trip_dispatches FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_prices_stay BEFORE DELETE OR UPDATE ON trip_prices FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_prices_stay_all BEFORE TRUNCATE ON trip_prices FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER trip_request_events_stay BEFORE DELETE OR UPDATE ON trip_request_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
@@ -5962,6 +6329,30 @@ ALTER TABLE ONLY clock_doubts
 
 ALTER TABLE ONLY complaint_reads
     ADD CONSTRAINT complaint_reads_complaint_id_fkey FOREIGN KEY (complaint_id) REFERENCES complaints(id);
+
+ALTER TABLE ONLY cost_claims
+    ADD CONSTRAINT cost_claims_dispatch_id_fkey FOREIGN KEY (dispatch_id) REFERENCES trip_dispatches(id);
+
+ALTER TABLE ONLY cost_claims
+    ADD CONSTRAINT cost_claims_request_id_fkey FOREIGN KEY (request_id) REFERENCES trip_requests(id);
+
+ALTER TABLE ONLY cost_claims
+    ADD CONSTRAINT cost_claims_statement_fkey FOREIGN KEY (statement) REFERENCES cost_statements(id);
+
+ALTER TABLE ONLY cost_entries
+    ADD CONSTRAINT cost_entries_reverses_fkey FOREIGN KEY (reverses) REFERENCES cost_entries(id);
+
+ALTER TABLE ONLY cost_entry_versions
+    ADD CONSTRAINT cost_entry_versions_entry_fkey FOREIGN KEY (entry) REFERENCES cost_entries(id);
+
+ALTER TABLE ONLY cost_statement_events
+    ADD CONSTRAINT cost_statement_events_statement_fkey FOREIGN KEY (statement) REFERENCES cost_statements(id);
+
+ALTER TABLE ONLY cost_statement_lines
+    ADD CONSTRAINT cost_statement_lines_corrects_fkey FOREIGN KEY (corrects) REFERENCES cost_statement_lines(no);
+
+ALTER TABLE ONLY cost_statement_lines
+    ADD CONSTRAINT cost_statement_lines_statement_fkey FOREIGN KEY (statement) REFERENCES cost_statements(id);
 
 ALTER TABLE ONLY delegations
     ADD CONSTRAINT delegations_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES role_grants(id);
@@ -6143,6 +6534,9 @@ ALTER TABLE ONLY terminal_notices
 ALTER TABLE ONLY terminal_presence
     ADD CONSTRAINT terminal_presence_gateway_fkey FOREIGN KEY (gateway) REFERENCES terminal_gateways(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY trip_cost_facts
+    ADD CONSTRAINT trip_cost_facts_dispatch_id_fkey FOREIGN KEY (dispatch_id) REFERENCES trip_dispatches(id);
+
 ALTER TABLE ONLY trip_dispatch_events
     ADD CONSTRAINT trip_dispatch_events_paper_fkey FOREIGN KEY (paper) REFERENCES trip_dispatches(id);
 
@@ -6151,6 +6545,12 @@ ALTER TABLE ONLY trip_links
 
 ALTER TABLE ONLY trip_links
     ADD CONSTRAINT trip_links_request_id_fkey FOREIGN KEY (request_id) REFERENCES trip_requests(id);
+
+ALTER TABLE ONLY trip_prices
+    ADD CONSTRAINT trip_prices_dispatch_id_fkey FOREIGN KEY (dispatch_id) REFERENCES trip_dispatches(id);
+
+ALTER TABLE ONLY trip_prices
+    ADD CONSTRAINT trip_prices_platform_tariff_version_fkey FOREIGN KEY (platform, tariff_version) REFERENCES tariffs(organisation, version);
 
 ALTER TABLE ONLY trip_request_events
     ADD CONSTRAINT trip_request_events_paper_fkey FOREIGN KEY (paper) REFERENCES trip_requests(id);
@@ -6318,6 +6718,18 @@ CREATE POLICY cleared ON complaint_reads TO gongche_cleared USING (true) WITH CH
 
 CREATE POLICY cleared ON complaints TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON cost_claims TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON cost_entries TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON cost_entry_versions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON cost_statement_events TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON cost_statement_lines TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON cost_statements TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON dispatch_orders TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON disposition_codes TO gongche_cleared USING (true) WITH CHECK (true);
@@ -6400,6 +6812,8 @@ CREATE POLICY cleared ON rule_parameters TO gongche_cleared USING (true) WITH CH
 
 CREATE POLICY cleared ON subscriptions TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON tariffs TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON tasks TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON terminal_areas TO gongche_cleared USING (true) WITH CHECK (true);
@@ -6418,6 +6832,8 @@ CREATE POLICY cleared ON terminal_reports TO gongche_cleared USING (true) WITH C
 
 CREATE POLICY cleared ON terminals TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON trip_cost_facts TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON trip_dispatch_events TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON trip_dispatches TO gongche_cleared USING (true) WITH CHECK (true);
@@ -6425,6 +6841,8 @@ CREATE POLICY cleared ON trip_dispatches TO gongche_cleared USING (true) WITH CH
 CREATE POLICY cleared ON trip_links TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON trip_numbers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON trip_prices TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON trip_request_events TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -6465,6 +6883,18 @@ ALTER TABLE clock_doubts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE complaint_reads ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE complaints ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE cost_claims ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE cost_entries ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE cost_entry_versions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE cost_statement_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE cost_statement_lines ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE cost_statements ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE dispatch_orders ENABLE ROW LEVEL SECURITY;
 
@@ -6531,6 +6961,18 @@ CREATE POLICY everywhere ON clock_doubts TO gongche_everywhere USING (true) WITH
 CREATE POLICY everywhere ON complaint_reads TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON complaints TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON cost_claims TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON cost_entries TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON cost_entry_versions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON cost_statement_events TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON cost_statement_lines TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON cost_statements TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON dispatch_orders TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -6614,6 +7056,8 @@ CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) W
 
 CREATE POLICY everywhere ON subscriptions TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON tariffs TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON tasks TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON terminal_areas TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -6632,6 +7076,8 @@ CREATE POLICY everywhere ON terminal_reports TO gongche_everywhere USING (true) 
 
 CREATE POLICY everywhere ON terminals TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON trip_cost_facts TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON trip_dispatch_events TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON trip_dispatches TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -6639,6 +7085,8 @@ CREATE POLICY everywhere ON trip_dispatches TO gongche_everywhere USING (true) W
 CREATE POLICY everywhere ON trip_links TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON trip_numbers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON trip_prices TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON trip_request_events TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -6828,6 +7276,26 @@ CREATE POLICY reach ON complaint_reads TO gongche_app USING ((EXISTS ( SELECT
 
 CREATE POLICY reach ON complaints TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
+CREATE POLICY reach ON cost_claims TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
+
+CREATE POLICY reach ON cost_entries TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON cost_entry_versions TO gongche_app USING ((EXISTS ( SELECT
+   FROM cost_entries e
+  WHERE (e.id = cost_entry_versions.entry)))) WITH CHECK ((EXISTS ( SELECT
+   FROM cost_entries e
+  WHERE (e.id = cost_entry_versions.entry))));
+
+CREATE POLICY reach ON cost_statement_events TO gongche_app USING ((EXISTS ( SELECT
+   FROM cost_statements s
+  WHERE (s.id = cost_statement_events.statement)))) WITH CHECK ((EXISTS ( SELECT
+   FROM cost_statements s
+  WHERE (s.id = cost_statement_events.statement))));
+
+CREATE POLICY reach ON cost_statement_lines TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
+
+CREATE POLICY reach ON cost_statements TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
+
 CREATE POLICY reach ON dispatch_orders FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON disposition_codes FOR SELECT TO gongche_app USING (true);
@@ -6974,6 +7442,8 @@ CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organi
 
 CREATE POLICY reach ON subscriptions TO gongche_app USING ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true))) WITH CHECK ((((owner_kind || ':'::text) || owner_id) = current_setting('gongche.subject'::text, true)));
 
+CREATE POLICY reach ON tariffs FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
 CREATE POLICY reach ON tasks TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON terminal_areas TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
@@ -7006,6 +7476,8 @@ CREATE POLICY reach ON terminals FOR SELECT TO gongche_app USING (((EXISTS ( SEL
    FROM terminal_bindings b
   WHERE (b.terminal_no = terminals.no))) OR (home = ANY (( SELECT reach_units() AS reach_units)::text[]))));
 
+CREATE POLICY reach ON trip_cost_facts TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
+
 CREATE POLICY reach ON trip_dispatch_events TO gongche_app USING ((EXISTS ( SELECT
    FROM trip_dispatches d
   WHERE (d.id = trip_dispatch_events.paper)))) WITH CHECK ((EXISTS ( SELECT
@@ -7025,6 +7497,8 @@ CREATE POLICY reach ON trip_links TO gongche_app USING (((EXISTS ( SELECT
   WHERE (d.id = trip_links.dispatch_id)))));
 
 CREATE POLICY reach ON trip_numbers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON trip_prices TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
 
 CREATE POLICY reach ON trip_request_events TO gongche_app USING ((EXISTS ( SELECT
    FROM trip_requests r
@@ -7168,6 +7642,8 @@ CREATE POLICY reach_delete ON reminders FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON rule_parameters FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
+CREATE POLICY reach_delete ON tariffs FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_delete ON terminal_bindings FOR DELETE TO gongche_app USING (((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
@@ -7254,6 +7730,8 @@ CREATE POLICY reach_insert ON reminders FOR INSERT TO gongche_app WITH CHECK (fa
 
 CREATE POLICY reach_insert ON rule_parameters FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
+CREATE POLICY reach_insert ON tariffs FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_insert ON terminal_bindings FOR INSERT TO gongche_app WITH CHECK (((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no)));
@@ -7338,6 +7816,8 @@ CREATE POLICY reach_update ON reminders FOR UPDATE TO gongche_app USING (false) 
 
 CREATE POLICY reach_update ON rule_parameters FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
+CREATE POLICY reach_update ON tariffs FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_update ON terminal_bindings FOR UPDATE TO gongche_app USING (((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = terminal_bindings.vehicle_no))) AND terminal_in_reach(terminal_no))) WITH CHECK (((EXISTS ( SELECT
@@ -7399,6 +7879,10 @@ CREATE POLICY secret ON clock_corrections AS RESTRICTIVE TO gongche_app USING ((
 CREATE POLICY secret ON clock_doubts AS RESTRICTIVE TO gongche_app USING ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))) WITH CHECK ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])));
 
 CREATE POLICY secret ON complaints AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
+CREATE POLICY secret ON cost_entries AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
+CREATE POLICY secret ON cost_statement_lines AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON dispatch_orders AS RESTRICTIVE TO gongche_app USING (((vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(COALESCE(part_of, id), ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK (((vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])) AND ((cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(COALESCE(part_of, id), ( SELECT hidden_ids() AS hidden_ids))))));
 
@@ -7512,7 +7996,11 @@ CREATE POLICY secret ON terminals AS RESTRICTIVE TO gongche_app USING ((((no <> 
    FROM terminal_bindings b
   WHERE ((b.terminal_no = terminals.no) AND (b.valid_to IS NULL))))) AND (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])) AND ((waiting_device IS NULL) OR (NOT (waiting_device && ( SELECT hidden_plates() AS hidden_plates))))));
 
+CREATE POLICY secret ON trip_cost_facts AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
 CREATE POLICY secret ON trip_dispatches AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
+
+CREATE POLICY secret ON trip_prices AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON vehicle_documents AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
@@ -7536,6 +8024,8 @@ CREATE POLICY secret ON webhook_deliveries AS RESTRICTIVE TO gongche_app USING (
 
 ALTER TABLE subscriptions ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE tariffs ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE tasks ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE terminal_areas ENABLE ROW LEVEL SECURITY;
@@ -7554,6 +8044,8 @@ ALTER TABLE terminal_reports ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE terminals ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE trip_cost_facts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE trip_dispatch_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE trip_dispatches ENABLE ROW LEVEL SECURITY;
@@ -7561,6 +8053,8 @@ ALTER TABLE trip_dispatches ENABLE ROW LEVEL SECURITY;
 ALTER TABLE trip_links ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE trip_numbers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE trip_prices ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE trip_request_events ENABLE ROW LEVEL SECURITY;
 

@@ -25,6 +25,9 @@ from api.cases.files import router as case_files
 from api.cases.hotline import router as hotline
 from api.commands.endpoints import router as commands
 from api.console.serving import Console
+from api.costs.entries import router as cost_entries
+from api.costs.statements import router as statements
+from api.costs.tariffs import router as tariffs
 from api.documents.assessments import router as assessment_papers
 from api.documents.endpoints import router as documents
 from api.documents.monthly import router as reports
@@ -122,6 +125,9 @@ _ROUTERS: Final = (
     vehicle_documents,
     vehicle_file,
     maintenance,
+    cost_entries,
+    tariffs,
+    statements,
     own_channels,
     unit_channels,
     message_failures,

@@ -20,6 +20,7 @@ from api.auth.cookies import COOKIE, CSRF_HEADER
 from api.backtests.schemas import BODIES as BACKTESTS
 from api.cases.bodies import BODIES as SUPERVISION
 from api.commands.schemas import BODIES as COMMANDS
+from api.costs.bodies import BODIES as COSTS
 from api.exchange.schemas import BODIES as EXCHANGE
 from api.identity.schemas import BODIES as IDENTITY
 from api.messages.schemas import BODIES as MESSAGES
@@ -85,6 +86,7 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
         *SUPERVISION,
         *TRIPS,
         *VEHICLES,
+        *COSTS,
         *ASSESSMENT,
         *BACKTESTS,
         *COMMANDS,

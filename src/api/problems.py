@@ -35,6 +35,8 @@ _COUNTED: Final = ("/stream",)
 _SUPERVISION: Final = ("/v1/cases", "/v1/complaints", "/v1/tasks", "/v1/messages", "/v1/unit-channels")
 #: Requests and dispatches: the same.
 _TRIPS: Final = ("/v1/trip-requests", "/v1/dispatches", "/v1/approval-tables")
+#: Costs: the same.
+_COSTS: Final = ("/v1/cost-entries", "/v1/tariffs", "/v1/statements", "/v1/trip-costs")
 #: Assessments of units: the same.
 _ASSESSMENT: Final = ("/v1/assessment",)
 _OPEN: Final = ("/healthz", "/readyz")
@@ -125,7 +127,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
         found.add(429)
     if path.endswith(_COUNTED):
         found |= {400, 429}
-    if method == "post" and path.startswith(_SUPERVISION + _ASSESSMENT + _TRIPS):
+    if method == "post" and path.startswith(_SUPERVISION + _ASSESSMENT + _TRIPS + _COSTS):
         found |= {404, 409}
     if method == "delete":
         found.add(404)

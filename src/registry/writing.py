@@ -42,6 +42,7 @@ class Lock(IntEnum):
     ASSESSMENT = 6  # scoring tables and closed sheets: none is published over one that is being closed
     SENT_VEHICLES = 7  # a vehicle, by its number: its dispatches are made one after the other
     SENT_DRIVERS = 8  # the same of a driver, by a hash of his id
+    SETTLED_PLATFORMS = 9  # a platform, by a hash of its id: its statements are drawn, and its trips' facts entered, one after the other
 
 
 #: Of more keys than this no locks are taken: there is room for some thousands in the whole server.

@@ -52,6 +52,18 @@ INSERT INTO trip_request_events (paper, version, step, at, actor, persons, actor
 INSERT INTO trip_dispatch_events (paper, version, step, at, actor, persons, actor_name, body)
   SELECT 'PC-' || k, v, 'note', now(), 'user:' || k, ARRAY['user:' || k], '张三', jsonb_build_object('text', '说明 ' || v)
     FROM generate_series(1, 3) k, generate_series(1, 3) v;
+INSERT INTO cost_entries (id, organisation, kind, vehicle, occurred_on, period, amount_fen, payer, source, version, created_at)
+  SELECT 'FY-' || k, 'o', 'toll', 'v', '2026-03-02', '202603', 100 * k, 'unit', 'entered', 3, now() FROM generate_series(1, 3) k;
+INSERT INTO cost_entry_versions (entry, version, step, at, actor, actor_name, body)
+  SELECT 'FY-' || k, v, 'correct', now(), 'user:' || k, '张三', jsonb_build_object('reason', '说明 ' || v)
+    FROM generate_series(1, 3) k, generate_series(1, 3) v;
+INSERT INTO cost_statements (id, number, organisation, platform, units, period, take, state, version, total_fen, lines, by_cost_centre, tariff_versions,
+                             object_by, made_by, drawn_at)
+  SELECT 'JS-' || k, 'JS-' || k, 'o', 'o', ARRAY['o'], '20260' || k, 1, 'to_confirm', 3, 100, 1, '{"": 100}', '{1}', now(), ARRAY['user:1'], now()
+    FROM generate_series(1, 3) k;
+INSERT INTO cost_statement_events (statement, version, step, at, actor, persons, actor_name, body)
+  SELECT 'JS-' || k, v, 'answer', now(), 'user:' || k, ARRAY['user:' || k], '张三', jsonb_build_object('reason', '说明 ' || v)
+    FROM generate_series(1, 3) k, generate_series(1, 3) v;
 INSERT INTO quarantine_ended SELECT 1000 + k, 1000 + k, now(), now() FROM generate_series(1, 4) k;
 INSERT INTO audit (who_kind, who_id, operation, action, subject_kind, subject_id, purpose, detail)
   SELECT 'user', k::text, 'GET /v1/alerts', 'read', 'alerts', 'a-' || k, '核查', jsonb_build_object('k', k) FROM generate_series(1, 40) k;

@@ -39,6 +39,7 @@ from tests.integration import (
     scope_vehicles,
 )
 from tests.integration.scope_assessment import fill as fill_assessment
+from tests.integration.scope_costs import fill_costs
 from tests.integration.scope_supervision import fill
 from tests.integration.scope_trips import fill_trips
 from tests.unit.test_documents import text_of
@@ -268,6 +269,7 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
     await fill_assessment(pool, unit)
     await fill_trips(pool, unit)
     await scope_vehicles.fill(pool, unit)
+    await fill_costs(pool, unit)
     await scope_exchange.fill(pool, unit)
     await scope_messages.fill(pool, unit)
     await scope_backtests.fill(pool, unit)

@@ -19,6 +19,7 @@ from runtime.postgres import begin_with, create_pool
 from tests.integration import (
     scope_backtests,
     scope_commands,
+    scope_costs,
     scope_messages,
     scope_reports,
     scope_trips,
@@ -41,7 +42,7 @@ OWNED = {
     "alert_feed": "alert_id", "vehicle_states": "vehicle_no", "evidence_of_alerts": "sha256", "evidence_positions": "sha256", "evaluations": "subject", "judge_due": "key",
     "rule_parameters": "organisation", "alert_receipts": "alert_id", "alert_dispositions": "alert_id", **OWNED_CASES, **OWNED_ASSESSMENTS,
     **OWNED_EXCHANGE, **scope_messages.OWNED, **scope_backtests.OWNED, **scope_commands.OWNED,
-    **scope_reports.OWNED, **scope_trips.OWNED, **scope_vehicles.OWNED,
+    **scope_reports.OWNED, **scope_trips.OWNED, **scope_vehicles.OWNED, **scope_costs.OWNED,
 }  # fmt: skip
 #: What belongs to whoever made it, in whatever unit.
 OF_SUBJECTS = {
@@ -135,6 +136,7 @@ async def test_every_table_that_requests_may_read_is_under_the_reach(units: Scop
         "vehicle_secrecy",
         "approval_tables",  # those of the units above are read from below
         "assessment_tables",  # the same
+        "tariffs",  # the same
         "process_samples",
         "exchange_notices",  # of one's units and of those above
     }

@@ -32,6 +32,7 @@ from runtime.settings import Settings
 from tests.integration import (
     scope_backtests,
     scope_commands,
+    scope_costs,
     scope_messages,
     scope_reports,
     scope_trips,
@@ -425,6 +426,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     **scope_reports.lines(Case, _get),
     **scope_trips.lines(Case, _get),
     **scope_vehicles.lines(Case, _get),
+    **scope_costs.lines(Case, _get, _file),
 }  # fmt: skip
 
 

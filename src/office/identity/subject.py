@@ -48,6 +48,12 @@ PERMISSIONS: Final[dict[str, str]] = {
     "trips:drive": "出车 / accept, depart, return: the own dispatches",
     "trips:rules": "维护审批规则 / approval tables, accounts of drivers",
     "maintenance:approve": "审批维修 / decide on maintenance and what it may cost",
+    "costs:read": "查看费用 / read costs, tariffs, statements",
+    "costs:write": "登记费用 / enter, correct and reverse costs, import files of them",
+    "costs:tariffs": "维护计价标准 / tariffs of platforms",
+    "costs:settle": "出具结算单 / draw statements for the platform, answer objections, correct, declare void",
+    "costs:confirm": "确认结算单 / confirm statements for the unit, or object",
+    "costs:pay": "登记付款 / say that a statement was paid",
     "secret:read": "知悉涉密车辆 / see secret vehicles: plate, person, place, track",
     "secret:change": "标记和解除涉密 / mark a vehicle secret; two people lift the mark",
 }
@@ -113,6 +119,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "commands:control",
             "trips:read",
             "trips:rules",
+            "costs:read",
+            "costs:tariffs",
         }
     ),
     Role.OFFICE_HEAD: frozenset(
@@ -134,6 +142,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "commands:control",
             "trips:read",
             "maintenance:approve",
+            "costs:read",
+            "costs:tariffs",
         }
     ),
     Role.UNIT_ADMINISTRATOR: frozenset(
@@ -154,6 +164,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "trips:apply",
             "trips:enter",
             "trips:rules",
+            "costs:read",
+            "costs:write",
         }
     ),
     Role.UNIT_HEAD: frozenset(
@@ -173,6 +185,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "trips:apply",
             "trips:approve",
             "maintenance:approve",
+            "costs:read",
+            "costs:confirm",
         }
     ),
     Role.APPROVER: frozenset({"registry:read", "secret:read", "trips:read", "trips:apply", "trips:approve"}),
@@ -186,11 +200,13 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "trips:read",
             "trips:enter",
             "trips:dispatch",
+            "costs:read",
+            "costs:settle",
         }
     ),
     Role.DRIVER: frozenset({"trips:drive"}),
     Role.APPLICANT: frozenset({"trips:apply"}),
-    Role.CONTRACTOR: frozenset({"registry:read"}),
+    Role.CONTRACTOR: frozenset({"registry:read", "costs:read"}),
     Role.INSPECTOR: frozenset(
         {
             "alerts:read",
@@ -203,10 +219,11 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "exchange:read",
             "commands:read",
             "trips:read",
+            "costs:read",
         }
     ),
-    Role.FINANCE: frozenset({"registry:read"}),
-    Role.AUDITOR: frozenset({"audit:read"}),
+    Role.FINANCE: frozenset({"registry:read", "costs:read", "costs:pay"}),
+    Role.AUDITOR: frozenset({"audit:read", "costs:read"}),
     Role.SECRET_READER: frozenset({"secret:read"}),
 }
 

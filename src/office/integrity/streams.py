@@ -149,6 +149,14 @@ STREAMS: Final = (
         ("step", "at", "actor", "persons", "actor_name", "address", "device", "body"), stamp="at",
     ),
     Stream(
+        "cost_entries", "费用台账各版本", "cost_entry_versions", (("entry", "text"), ("version", "integer")),
+        ("step", "at", "actor", "actor_name", "address", "body"), stamp="at",
+    ),
+    Stream(
+        "statements", "结算单经过", "cost_statement_events", (("statement", "text"), ("version", "integer")),
+        ("step", "at", "actor", "persons", "actor_name", "address", "device", "body"), stamp="at",
+    ),
+    Stream(
         "attachments", "督办单附件", "case_attachments", (("id", "text"),),
         ("case_id", "name", "media_type", "size", "sha256", "received_sha256", "uploaded_by", "uploaded_at", "body"),
         stamp="uploaded_at", contents=frozenset({"body"}), hex=frozenset({"sha256", "received_sha256"}),

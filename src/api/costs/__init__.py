@@ -1,0 +1,1 @@
+"""Costs over HTTP: the ledger, tariffs, statements."""
