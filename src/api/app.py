@@ -57,6 +57,7 @@ from api.subscriptions.endpoints import router as subscriptions
 from api.subscriptions.webhooks import router as webhooks
 from api.tracks.endpoints import router as tracks
 from api.trips.dispatches import router as dispatches
+from api.trips.places import router as trip_places
 from api.trips.requests import router as trip_requests
 from api.trips.rules import router as approval_tables
 from office.basemap.tile_file import path_of
@@ -107,6 +108,7 @@ _ROUTERS: Final = (
     audit,
     exchange,
     operations,
+    trip_places,
     trip_requests,
     dispatches,
     approval_tables,
