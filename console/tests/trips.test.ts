@@ -5,7 +5,7 @@ import { ApiProblem } from '@/api/problem'
 import { contentsOf, emptyDraft, fieldOf, flawsOf, formOf, needsBasis, onceMore, placedFlaws, placesOf, timesOf, typedPoint } from '@/screens/trips/form'
 import { STEPS, stepBody } from '@/screens/trips/steps'
 import texts from '@/screens/trips/texts'
-import { kmText, metresOf, REQUEST_STATES, stateSign } from '@/screens/trips/trips'
+import { kmText, metresOf, REQUEST_STATES, spanText, stateSign } from '@/screens/trips/trips'
 
 const NOW = Date.parse('2026-11-30T23:40:00+08:00')
 const hall = { name: '市民中心', lat: 31.98, lon: 120.89, datum: 'wgs84' as const }
@@ -82,6 +82,10 @@ describe('a step', () => {
       expect(texts.zh.state).toHaveProperty([state])
       expect(stateSign(state)).toBeDefined()
     }
+  })
+  it('says a day once', () => {
+    expect(spanText('2026-12-01T01:00:00Z', '2026-12-01T04:00:00Z')).toBe('2026-12-01 09:00 – 12:00')
+    expect(spanText('2026-12-01T15:00:00Z', '2026-12-01T16:30:00Z')).toBe('2026-12-01 23:00 – 2026-12-02 00:30')
   })
   it('reads odometers as people write them', () => {
     expect([metresOf('0'), metresOf('１２３'), metresOf('1,234'), metresOf('12 km'), metresOf('-1'), metresOf(''), metresOf('12345678')]).toEqual([0, 123_000, 1_234_000, 12_000, null, null, null])

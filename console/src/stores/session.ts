@@ -84,7 +84,9 @@ export const useSession = defineStore('session', () => {
   async function complete(): Promise<void> {
     if (state.value?.csrf_token !== '') return
     const found = await ask(api.GET('/v1/session')).catch(() => null)
-    if (found) began(found)
+    if (found === null) return
+    if (found.login === state.value.login) began(found)
+    else window.location.assign('/') // somebody else has signed in since
   }
 
   /** Throws ApiProblem: bad-login, code-needed, password-ended, too-many-failures. */

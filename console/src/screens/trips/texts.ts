@@ -37,7 +37,7 @@ export default {
     field: {
       reason: '理由', note: '备注', text: '内容', rating: '评价', odometer_m: '里程表（公里）', without_odometer: '没有读数的原因', at: '时间', extended_return: '延长返回至', stops: '新目的地', vehicle: '车辆', driver: '驾驶员', why: '原因', number: '编号', plate: '车牌', driver_name: '驾驶员', approver: '审批人',
     },
-    hint: { reason: '至少 5 个字', odometer_m: '如 12345.6', without_odometer: '有读数的不填', at: '不填即现在', extended_return: '如：今天 20:00', },
+    hint: { reason: '至少 5 个字', odometer_m: '如 12345.6', without_odometer: '有读数的不填', at: '不填即现在', extended_return: '如：今天 20:00' },
     ratings: { 5: '5 分 很好', 4: '4 分 好', 3: '3 分 一般', 2: '2 分 差', 1: '1 分 很差' },
   },
   en: {
@@ -78,7 +78,7 @@ export default {
     field: {
       reason: 'Reason', note: 'Note', text: 'Text', rating: 'Rating', odometer_m: 'Odometer (km)', without_odometer: 'Why there is no reading', at: 'Time', extended_return: 'Return extended to', stops: 'New destination', vehicle: 'Vehicle', driver: 'Driver', why: 'Why', number: 'Number', plate: 'Plate', driver_name: 'Driver', approver: 'Approver',
     },
-    hint: { reason: 'At least 5 characters', odometer_m: 'e.g. 12345.6', without_odometer: 'Only where there is none', at: 'Left out: now', extended_return: 'e.g. 今天 20:00', },
+    hint: { reason: 'At least 5 characters', odometer_m: 'e.g. 12345.6', without_odometer: 'Only where there is none', at: 'Left out: now', extended_return: 'e.g. 今天 20:00' },
     ratings: { 5: '5 very good', 4: '4 good', 3: '3 fair', 2: '2 bad', 1: '1 very bad' },
   },
 }

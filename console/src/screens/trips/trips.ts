@@ -2,6 +2,7 @@
 import { api, ask, type Schemas } from '@/api/client'
 import type { Page } from '@/composables/usePagedList'
 import { serverNow } from '@/text/now'
+import { cellTime } from '@/text/time'
 
 export type RequestRow = Schemas['TripRequestRow']
 export type RequestView = Schemas['TripRequestView']
@@ -81,6 +82,12 @@ export const scopes = ['city', 'province', 'outside'] as const
 /** A place as people call it. */
 export const placeName = (place: { name?: string; lat?: number | null; lon?: number | null } | null | undefined): string =>
   !place ? '' : place.name || (place.lat === null || place.lat === undefined ? '' : `${place.lat.toFixed(5)}, ${(place.lon ?? 0).toFixed(5)}`)
+
+/** From when to when; of the same day it is said once. */
+export function spanText(from: string, to: string): string {
+  const [begin, end] = [cellTime(from), cellTime(to)]
+  return `${begin} – ${begin.slice(0, 10) === end.slice(0, 10) ? end.slice(11) : end}`
+}
 
 /** How long until a moment, in minutes; negative: it is past. */
 export const minutesTo = (moment: string): number => Math.round((Date.parse(moment) - serverNow()) / 60_000)
