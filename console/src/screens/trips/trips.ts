@@ -83,10 +83,11 @@ export const scopes = ['city', 'province', 'outside'] as const
 export const placeName = (place: { name?: string; lat?: number | null; lon?: number | null } | null | undefined): string =>
   !place ? '' : place.name || (place.lat === null || place.lat === undefined ? '' : `${place.lat.toFixed(5)}, ${(place.lon ?? 0).toFixed(5)}`)
 
-/** From when to when; of the same day it is said once. */
-export function spanText(from: string, to: string): string {
+/** From when to when; of the same day it is said once. ``short``: without the years. */
+export function spanText(from: string, to: string, short = false): string {
   const [begin, end] = [cellTime(from), cellTime(to)]
-  return `${begin} – ${begin.slice(0, 10) === end.slice(0, 10) ? end.slice(11) : end}`
+  const year = short ? 5 : 0
+  return `${begin.slice(year)} – ${begin.slice(0, 10) === end.slice(0, 10) ? end.slice(11) : end.slice(year)}`
 }
 
 /** How long until a moment, in minutes; negative: it is past. */
