@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { ApiProblem, unreached } from '@/api/problem'
 import { flush, isPassing, newEntryId, type Keeper, type QueuedEntry } from '@/screens/driving/queue'
 import { carsOf } from '@/screens/dispatch/board'
-import { candidatesIn } from '@/screens/trips/choices'
+import { suggestedIn } from '@/screens/trips/choices'
 import { wordsOf } from '@/screens/trips/thread'
 
 function shelf(...entries: QueuedEntry[]): Keeper & { rows: QueuedEntry[] } {
@@ -97,9 +97,13 @@ describe('the board', () => {
 describe('what the server may say more of', () => {
   it('candidates are shown by rank where they have one, else as they came', () => {
     const plain = [{ id: 'b' }, { id: 'a' }]
-    expect(candidatesIn(plain).map((one) => [one.id, one.rank, one.cost, one.reasons])).toEqual([['b', null, null, []], ['a', null, null, []]])
-    const ranked = [{ id: 'b', rank: 2, cost: 1200, reasons: ['空驶 3 公里 · 3 km empty'] }, { id: 'a', rank: 1, reasons: [{ text: '就在附近' }, 7] }, { id: 'c', rank: null, reasons: 'x' }]
-    expect(candidatesIn(ranked).map((one) => [one.id, one.reasons])).toEqual([['a', ['就在附近']], ['b', ['空驶 3 公里']], ['c', []]])
+    const told = suggestedIn({ items: plain })
+    expect(told.items.map((one) => [one.id, one.rank, one.cost, one.reasons])).toEqual([['b', null, null, []], ['a', null, null, []]])
+    expect(told.failed).toEqual([])
+    const ranked = [{ id: 'b', rank: 2, cost_fen: 1200, terms: [{ code: 'empty', text: '空驶 3 公里 · 3 km empty', fen: 450 }] }, { id: 'a', rank: 1, reasons: [{ text: '就在附近' }, 7] }, { id: 'c', rank: null, reasons: 'x' }]
+    const found = suggestedIn({ items: ranked, failed: [{ id: 'd', plate: '苏F1', reasons: [{ constraint: 'H2', code: 'sealed', text: '封存' }] }, {}] } as never)
+    expect(found.items.map((one) => [one.id, one.cost, one.reasons])).toEqual([['a', null, ['就在附近']], ['b', 1200, ['空驶 3 公里 ¥4.50']], ['c', null, []]])
+    expect(found.failed).toEqual([{ id: 'd', plate: '苏F1', reasons: ['封存'] }, { id: '', plate: '', reasons: [] }])
   })
   it('a thread says what people wrote, not how it is kept', () => {
     expect(wordsOf({ step: 'depart', body: { at: '2026-12-01T01:00:00Z', odometer_m: 12_345_600, entry: 'a'.repeat(32) } })).toEqual([{ name: 'at', value: '2026-12-01 09:00' }, { name: 'odometer_m', value: '12345.6' }])

@@ -182,23 +182,25 @@ async def test_an_official_asks_on_a_phone_and_gets_a_car(visit: Visit, office: 
     await desk.locator("[data-request]").filter(has_text=number).click()
     panel = desk.locator("[data-test=assign]")
     await expect(panel.locator("[data-candidate]")).to_have_count(3)
-    await panel.locator("[data-candidate=trip-2]").click()
+    second = str(await panel.locator("[data-candidate]").nth(1).get_attribute("data-candidate"))
+    plate = f"苏F·7000{second[-1]}"
+    await panel.locator(f"[data-candidate={second}]").click()
     await panel.get_by_role("combobox", name="驾驶员").click()
     await desk.get_by_role("option", name="吴师傅").click()
-    await panel.get_by_label("备注").fill("第一辆要送检")
+    await panel.locator("[data-test=note] input").fill("第一辆要送检")
     await picture(desk, "trips-assign")
     assert await flaws(desk) == []
     await panel.locator("[data-test=send]").click()
     await expect(panel).to_have_count(0)
     await desk.get_by_role("button", name="后一天").click()
-    await expect(desk.locator("[data-car=trip-2] .bar")).to_have_count(1)
+    await expect(desk.locator(f"[data-car={second}] .bar")).to_have_count(1)
     await picture(desk, "trips-board")
     assert await flaws(desk) == []
 
     # The driver accepts, departs and returns.
     driver = await visit("drives", "/driving", **PHONE)
     drive = driver.locator("article.card")
-    await expect(drive).to_contain_text("苏F·70002")
+    await expect(drive).to_contain_text(plate)
     await drive.locator("[data-step=accept]").click()
     await expect(drive.locator("[data-test=state]")).to_contain_text("已接单")
     await fits(driver)
@@ -247,6 +249,7 @@ async def test_a_car_that_somebody_else_got_first_is_named(visit: Visit, office:
     )
     for page in (desk, late):
         await page.locator("[data-candidate=trip-1]").click()
+        await page.locator("[data-test=note] input").fill("两人同时派同一辆车")
     await desk.locator("[data-test=send]").click()
     await expect(desk.locator("[data-test=assign]")).to_have_count(0)
     await late.locator("[data-test=send]").click()

@@ -18,27 +18,41 @@ export interface Choice {
   label: string
 }
 
-/** A text of the server in the language of the page; of {text, ...} its text. */
+/** What the server suggests: the vehicles, and those that come next to being possible, with what is in their way. */
+export interface Suggested {
+  items: Candidate[]
+  failed: { id: string; plate: string; reasons: string[] }[]
+}
+
+/** A text of the server in the language of the page; of {text, fen} with what it costs. */
 function said(reason: unknown): string {
   if (typeof reason === 'string') return pick(bilingual(reason))
-  const told = reason as { text?: unknown; name?: unknown } | null
-  const text = told?.text ?? told?.name
-  return typeof text === 'string' ? pick(bilingual(text)) : ''
+  const told = reason as { text?: unknown; fen?: unknown } | null
+  if (typeof told?.text !== 'string') return ''
+  const fen = number(told.fen)
+  return `${pick(bilingual(told.text))}${fen === null ? '' : ` ${yuanText(fen)}`}`
 }
+export const yuanText = (fen: number): string => `¥${(fen / 100).toFixed(2)}`
 const number = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null)
+const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
+const textsIn = (...values: unknown[]): string[] => values.flatMap(list).map(said).filter(Boolean)
+const word = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 
 /** Candidates as they were told, by rank where they have one. Pure. */
-export function candidatesIn(items: readonly object[]): Candidate[] {
-  const found = items.map((item) => {
+export function suggestedIn(told: { items: readonly object[] }): Suggested {
+  const items = told.items.map((item) => {
     const one = item as Told & Record<string, unknown>
-    const reasons = Array.isArray(one.reasons) ? one.reasons.map(said).filter(Boolean) : []
-    const of = (name: string): string | null => (typeof one[name] === 'string' ? (one[name] as string) : null)
-    return { ...one, rank: number(one.rank), cost: number(one.cost), reasons, driver: of('driver'), driver_name: of('driver_name') } as Candidate
+    return { ...one, rank: number(one.rank), cost: number(one.cost) ?? number(one.cost_fen), reasons: textsIn(one.reasons, one.terms), driver: word(one.driver), driver_name: word(one.driver_name) } as Candidate
   })
-  return found.some((one) => one.rank !== null) ? found.sort((a, b) => (a.rank ?? Infinity) - (b.rank ?? Infinity)) : found
+  if (items.some((one) => one.rank !== null)) items.sort((a, b) => (a.rank ?? Infinity) - (b.rank ?? Infinity))
+  const failed = list((told as Record<string, unknown>).failed).map((item) => {
+    const one = item as Record<string, unknown>
+    return { id: word(one.id) ?? '', plate: word(one.plate) ?? '', reasons: textsIn(one.reasons) }
+  })
+  return { items, failed }
 }
-export const candidatesOf = async (id: string, plate?: string): Promise<Candidate[]> =>
-  candidatesIn((await ask(api.GET('/v1/trip-requests/{id}/candidates', { params: { path: { id }, query: plate ? { plate } : {} } }))).items)
+export const candidatesOf = async (id: string, plate?: string): Promise<Suggested> =>
+  suggestedIn(await ask(api.GET('/v1/trip-requests/{id}/candidates', { params: { path: { id }, query: plate ? { plate } : {} } })))
 
 export const driverChoices = async (): Promise<Choice[]> =>
   (await ask(api.GET('/v1/drivers', { params: { query: { limit: 1000 } } }))).items.map((one) => ({ value: one.id, label: one.name || one.id }))
