@@ -1,1 +1,0 @@
-import{B as e,F as t,Ft as n,P as r,Z as i,it as a,s as o}from"./vue-DXyVXCWI.js";import{d as s,m as c,s as l}from"./index-By-4PrSn.js";var u=e({__name:`AdminHome`,setup(e){let u=c(),d=o(),f=s.find(e=>u.can(...e.permissions));return i(()=>{f&&d.replace(`/admin/${f.name}`)}),(e,i)=>n(f)?t(``,!0):(a(),r(l,{key:0}))}});export{u as default};

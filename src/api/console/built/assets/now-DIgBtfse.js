@@ -1,0 +1,1 @@
+var e=0,t=!1,n=1e4,r=1e3;function i(){return Date.now()+e}function a(t){return t+e}function o(i,a,o){let s=i===null?NaN:Date.parse(i),c=o-a;if(Number.isNaN(s)||c<0||c>n)return e;let l=s+500-(a+c/2);return(!t||Math.abs(l-e)>r+c/2)&&(e=l),t=!0,e}export{i as n,a as r,o as t};

@@ -1,0 +1,1 @@
+function e(e,t){try{let n=window.localStorage.getItem(`gongche.${e}`);return n===null?t:JSON.parse(n)}catch{return t}}function t(e,t){try{window.localStorage.setItem(`gongche.${e}`,JSON.stringify(t))}catch{}}export{t as n,e as t};

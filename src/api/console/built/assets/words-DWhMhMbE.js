@@ -1,0 +1,1 @@
+import{r as e}from"./i18n-DmFbPx1p.js";var t=t=>t?e({zh:t[0],en:t[1]}):``;export{t};

@@ -1,1 +1,0 @@
-import{r as e}from"./i18n-D9OvvtpV.js";var t=t=>t?e({zh:t[0],en:t[1]}):``;export{t};
