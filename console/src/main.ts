@@ -18,6 +18,7 @@ import { i18n } from './i18n'
 import { useClock } from './stores/clock'
 import { useConnection } from './stores/connection'
 import { usePreferences } from './stores/preferences'
+import { useSession } from './stores/session'
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -37,6 +38,7 @@ app.use(createPinia()).use(i18n).use(VueQueryPlugin, { queryClient: queries })
 usePreferences()
 useClock()
 useConnection().onReturn(() => {
+  void useSession().complete()
   keepFirstPages(queries)
   void queries.invalidateQueries()
 })

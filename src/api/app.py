@@ -61,6 +61,7 @@ from api.subscriptions.endpoints import router as subscriptions
 from api.subscriptions.webhooks import router as webhooks
 from api.tracks.endpoints import router as tracks
 from api.trips.dispatches import router as dispatches
+from api.trips.places import router as trip_places
 from api.trips.requests import router as trip_requests
 from api.trips.rules import router as approval_tables
 from api.vehicles.documents import router as vehicle_documents
@@ -117,6 +118,7 @@ _ROUTERS: Final = (
     audit,
     exchange,
     operations,
+    trip_places,
     trip_requests,
     dispatches,
     approval_tables,

@@ -148,6 +148,7 @@ def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
     found = {
         ("GET", "/v1/trip-requests"): case(get("/v1/trip-requests"), reads, foreign=alike),
         ("GET", "/v1/trip-requests/counts"): case(get("/v1/trip-requests/counts"), reads, foreign=frozenset({200})),
+        ("GET", "/v1/trip-requests/places"): case(get("/v1/trip-requests/places", search="x"), reads, foreign=alike),
         ("GET", "/v1/trip-requests/backfills"): case(get("/v1/trip-requests/backfills", **span), ("trips:read",), foreign=alike),
         ("POST", "/v1/trip-requests"): case(_send("POST", "trip-requests", _contents), ("trips:apply", "trips:enter"), own=frozenset({201, 403})),
         ("GET", "/v1/trip-requests/{id}"): case(get("/v1/trip-requests/request-{unit}"), reads, own=some),

@@ -358,6 +358,7 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
         {"planned_from": DAY["from"], "planned_to": DAY["to"]},
     ],
     "/v1/trip-requests/counts": [{}],
+    "/v1/trip-requests/places": [{"search": "12"}],
     "/v1/trip-requests/backfills": [DAY | {"organisation": "O7"}],
     "/v1/trip-requests/{id}": [{}],
     "/v1/trip-requests/{id}/candidates": [{"plate": "12"}],

@@ -21,6 +21,9 @@ from office.dispatch.papers import Desk, dispatch_row, request_row
 from office.dispatch.threads import load_clocks, now_of, read_dispatch, read_request
 from office.identity import sessions
 from office.identity.subject import Role
+from registry.fences import Fence
+from registry.records import apply
+from registry.stations import FuelStation
 from runtime.settings import Settings
 from runtime.units import CHINA, US_PER_DAY, to_us
 from telemetry.archive.store import Archive
@@ -658,3 +661,54 @@ async def test_a_stop_that_was_reached_before_it_was_entered_needs_an_approver(t
     rows = await trips.orders(made)
     assert [len(row["destinations"]) for row in rows] == [1, 1, 2]
     assert rows[-1]["approver"] == "boss同志"
+
+
+async def test_an_entry_of_a_device_that_is_sent_again_changes_nothing(trips: Site) -> None:
+    made = await trips.assigned([await trips.approved()])
+    view = await trips.get(made, "driver")
+    gone: dict[str, Any] = {"odometer_m": 1_000_000, "entry": "a" * 32, "version": view["version"]}
+    first = await trips.step("driver", made, "depart", **gone)
+    assert first["state"] == "departed"
+    # The answer was lost, and the track or somebody wrote meanwhile: the same entry is answered as it was, whatever version it names.
+    await trips.step("desk", made, "note", text="已联系")
+    again = await trips.step("driver", made, "depart", **gone)
+    assert again["state"] == "departed"
+    assert again["version"] == first["version"] + 1
+    steps = [entry["step"] for entry in (await trips.get(made))["thread"]]
+    assert steps.count("depart") == 1
+    # Another entry is another departure, and an entry of somebody else is not his.
+    await trips.step("driver", made, "depart", 409, odometer_m=1_000_000, entry="b" * 32)
+    await trips.step("desk", made, "depart", 409, **gone)
+    await trips.step("driver", made, "return", 409, **gone)
+    await trips.step("driver", made, "depart", 422, odometer_m=1, entry="A" * 32)
+    await asyncio.sleep(0.01)  # time: it returns after it departed
+    back: dict[str, Any] = {"odometer_m": 1_050_000, "entry": "c" * 32}
+    assert (await trips.step("driver", made, "return", **back))["state"] == "returned"
+    assert (await trips.step("driver", made, "return", **back))["state"] == "returned"
+
+
+async def test_places_are_found_by_name_within_reach(trips: Site) -> None:
+    ring = [[120.88, 31.97], [120.9, 31.97], [120.9, 31.99], [120.88, 31.99], [120.88, 31.97]]
+    async with trips.pool.acquire() as connection, connection.transaction():
+        long_ago = datetime.now(UTC) - timedelta(days=100)
+        await apply(
+            connection,
+            [
+                Fence(id=f"yard-{unit}", name=f"{unit} 机关大院_1", organisation=unit, datum="wgs84", geometry={"type": "Polygon", "coordinates": [ring]}, valid_from=long_ago)
+                for unit in ("jsj", "wsj")
+            ],
+        )  # fmt: skip
+        await apply(connection, [FuelStation(id="s-1", name="中石化大院站", aliases=["崇川一站"], lat=31.9, lon=120.8, datum="wgs84"), FuelStation(id="s-2", name="大院无坐标站")])  # fmt: skip
+    found = (await trips.get("trip-requests/places?search=大院", "ask"))["items"]
+    assert [(each["name"], each["kind"]) for each in found] == [
+        ("jsj 机关大院_1", "fence"),
+        ("中石化大院站", "station"),
+    ]
+    assert 31.97 < found[0]["lat"] < 31.99
+    assert 120.88 < found[0]["lon"] < 120.9
+    assert [
+        each["name"] for each in (await trips.get("trip-requests/places?search=一站 崇川", "ask"))["items"]
+    ] == ["中石化大院站"]
+    assert (await trips.get("trip-requests/places?search=%25", "ask"))["items"] == []
+    assert (await trips.get("trip-requests/places?search=_1", "ask"))["items"][0]["name"] == "jsj 机关大院_1"
+    assert (await trips.get("trip-requests/places?search=%20", "ask"))["items"] == []

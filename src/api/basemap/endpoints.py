@@ -17,8 +17,8 @@ from api.http import json_response
 from office.basemap.classes import LAST_ZOOM
 from runtime.settings import Settings
 
-#: Whoever has one of these is shown maps, or runs the system. What is on the base map is nobody's secret.
-READ: Final = ("tracks:read", "alerts:read", "registry:read", "ops:read")
+#: Whoever has one of these is shown maps (who asks for a car says where to), or runs the system. What is on the base map is nobody's secret.
+READ: Final = ("tracks:read", "alerts:read", "registry:read", "trips:apply", "ops:read")
 TILE: Final = "application/vnd.mapbox-vector-tile"
 #: The address names the version, so an answer never changes; it is kept by the browser of who signed in, and by nobody between.
 _FOR_EVER: Final = "private, max-age=31536000, immutable"

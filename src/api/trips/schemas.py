@@ -308,6 +308,22 @@ class DispatchPlan(BaseModel):
     unknown: list[PlannerUnknown]
 
 
+class TripPlace(BaseModel):
+    """A place that has a name in the registry; of an area a point in it."""
+
+    name: str
+    kind: Literal["fence", "station"]
+    lat: float
+    lon: float
+    datum: Literal["wgs84"]
+
+
+class TripPlaces(BaseModel):
+    """Known places: fences, then stations, the shortest names first."""
+
+    items: list[TripPlace]
+
+
 class BackfillCount(BaseModel):
     """Of a unit and an approver (null: nobody has approved): all `requests`, and of them those that came after the drive."""
 

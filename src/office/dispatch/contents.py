@@ -128,13 +128,20 @@ class DispatchReassign(TripReason):
         return self
 
 
-class _Measured(Command):
+class Measured(Command):
+    """What a driver enters at the vehicle: out of reach of a network too, and then it is sent later, and again until an answer comes."""
+
     at: Time | None = Field(None, description="left out: now")
+    entry: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")] | None = Field(
+        None,
+        description="32 hex digits of the device's own choice, another one for each entry. The same person's entry that is here already is answered as it"
+        " was, whatever `version` says: it may be sent again until there is an answer",
+    )
     odometer_m: Odometer | None = Field(None, description="里程表读数, metres")
     without_odometer: Reason | None = Field(None, description="没有读数的，写明为什么")
 
     @model_validator(mode="after")
-    def _read(self) -> _Measured:
+    def _read(self) -> Measured:
         if self.odometer_m is None and self.without_odometer is None:
             raise PlacedError(
                 "请填写里程表读数；确实没有的，在 without_odometer 写明原因 · enter the odometer, or say why there is no reading",
@@ -143,11 +150,11 @@ class _Measured(Command):
         return self
 
 
-class DispatchDepart(_Measured):
+class DispatchDepart(Measured):
     """出车."""
 
 
-class DispatchReturn(_Measured):
+class DispatchReturn(Measured):
     """归队. ``reason``: needed from a dispatcher who enters the return of a vehicle that is overdue."""
 
     reason: Reason | None = None

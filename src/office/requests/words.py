@@ -104,7 +104,7 @@ class ConflictError(DeclinedError):
         named = f"派车单 {other}{span}" if other else "其他派车单"
         super().__init__(
             "dispatch-conflict",
-            f"{what} 在这段时间已有{named}，请改派其他车辆、驾驶员或调整时间 · {what} has another dispatch then"
-            f" ({other or 'of another unit'}); take another one, or another time",
+            f"{what} 在这段时间已有{named}，请改派其他车辆、驾驶员或调整时间 · the vehicle or the driver has another dispatch then;"
+            " take another one, or another time",
             more={"conflict": other},
         )

@@ -6,7 +6,7 @@ export default defineScreen({
   title: { zh: '消息', en: 'Messages' },
   group: null,
   order: 60,
-  permissions: ['cases:read'],
+  permissions: ['cases:read', 'trips:read', 'trips:apply', 'trips:enter', 'trips:approve', 'trips:dispatch', 'trips:drive', 'trips:rules'],
   path: '/messages',
   texts: () => import('./texts'),
   routes: [{ path: '/messages', name: 'messages', component: () => import('./MessageList.vue') }],

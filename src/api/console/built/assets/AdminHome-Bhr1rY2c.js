@@ -1,1 +1,0 @@
-import{B as e,F as t,Ft as n,P as r,Z as i,it as a,s as o}from"./vue-DXyVXCWI.js";import{o as s}from"./index-Hy2gPzp5.js";import{Bt as c,Wt as l}from"./common-Bs5f1OfF.js";var u=e({__name:`AdminHome`,setup(e){let u=l(),d=o(),f=c.find(e=>u.can(...e.permissions));return i(()=>{f&&d.replace(`/admin/${f.name}`)}),(e,i)=>n(f)?t(``,!0):(a(),r(s,{key:0}))}});export{u as default};

@@ -1,1 +1,0 @@
-import{B as e,F as t,Ft as n,P as r,Z as i,it as a,s as o}from"./vue-DXyVXCWI.js";import{Wt as s}from"./common-Bs5f1OfF.js";import{c,o as l}from"./index-Hy2gPzp5.js";var u=e({__name:`HomePage`,setup(e){var u;let d=s(),f=o(),p=(u=c(d.can)[0])==null?void 0:u.screens[0];return i(()=>{p&&f.replace(p.path)}),(e,i)=>n(p)?t(``,!0):(a(),r(l,{key:0}))}});export{u as default};

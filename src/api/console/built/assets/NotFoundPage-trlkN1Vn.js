@@ -1,1 +1,0 @@
-import{n as e}from"./rolldown-runtime-4tVxZq34.js";import{B as t,Ft as n,P as r,it as i,n as a}from"./vue-DXyVXCWI.js";import{zt as o}from"./common-Bs5f1OfF.js";var s=t({__name:`NotFoundPage`,setup(e){let{t}=a();return(e,a)=>(i(),r(o,{title:n(t)(`notFound.title`),text:n(t)(`notFound.text`)},null,8,[`title`,`text`]))}}),c=e({default:()=>l}),l=s;export{c as n,l as t};

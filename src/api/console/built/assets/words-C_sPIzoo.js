@@ -1,1 +1,0 @@
-import{ln as e}from"./common-Bs5f1OfF.js";var t=t=>t?e({zh:t[0],en:t[1]}):``;export{t};
