@@ -34,15 +34,15 @@ def run(options: argparse.Namespace) -> None:
     heading("Dispatch planner: its goals")
     rows: list[list[str]] = []
     goals: tuple[Callable[[], list[str]], ...] = (
-        _kept,
+        _same,
+        _served,
+        _empty,
+        _moves,
+        _live,
+        _one,
         _optimum,
         _day,
-        _one,
-        _live,
-        _moves,
-        _empty,
-        _served,
-        _same,
+        _kept,
     )
     for goal in goals:
         rows.append(goal())
