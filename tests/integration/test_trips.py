@@ -419,6 +419,26 @@ async def test_of_fifty_who_assign_one_car_at_once_one_wins(trips: Site) -> None
     )
 
 
+async def test_what_was_approved_is_what_is_sent_for(trips: Site) -> None:
+    """Earlier or later by two hours, no more: that would be another request."""
+    asked = await trips.approved()
+    row = await trips.pool.fetchrow(
+        "SELECT planned_departure, planned_return FROM trip_requests WHERE id = $1", asked.partition("/")[2]
+    )
+    two, more = timedelta(hours=2), timedelta(hours=2, minutes=1)
+    for name, wrong in (
+        ("planned_departure", row["planned_departure"] - more),
+        ("planned_return", row["planned_return"] + more),
+    ):
+        told = await trips.assigned([asked], 422, **{name: wrong.isoformat()})
+        assert "2 小时" in told["detail"], told
+    await trips.assigned(
+        [asked],
+        planned_departure=(row["planned_departure"] - two).isoformat(),
+        planned_return=(row["planned_return"] + two).isoformat(),
+    )
+
+
 async def test_pooled_further_and_cancelled(trips: Site) -> None:
     first, second = (
         await trips.approved(pool_consent=True),

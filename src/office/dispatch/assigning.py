@@ -56,6 +56,7 @@ async def assign(desk: Desk, actor: Actor, given: DispatchNew) -> DispatchThread
         raise InvalidError(
             "/planned_return", "计划返回时间已过，不能再派车 · the planned return is in the past"
         )
+    _refuse_beyond(requests, since, until)
     sent = await vehicles.fit(desk.connection, given.vehicle, given.driver, since, until)
     refuse_decider(requests, sent.driver_user)
     await vehicles.hold(desk.connection, sent.vehicle.no, sent.driver)
@@ -70,7 +71,7 @@ async def assign(desk: Desk, actor: Actor, given: DispatchNew) -> DispatchThread
     return made
 
 
-def _refuse_beyond(requests: Sequence[Request], given: DispatchNew, since: datetime, until: datetime) -> None:
+def _refuse_beyond(requests: Sequence[Request], since: datetime, until: datetime) -> None:
     """What was approved is what is driven, and the way to it: a dispatch is no longer than its requests by more than BEYOND."""
     first = min(time_of(request.contents["planned_departure"]) for request in requests)
     last = max(time_of(request.contents["planned_return"]) for request in requests)
