@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -144,12 +145,24 @@ async def body_of(connection: Connection, vehicle: str) -> tuple[Body, bool] | N
     return None if row is None else (Body(row["body"]), row["automatic"])
 
 
-async def bodies_of(connection: Connection, vehicles: Collection[str]) -> dict[str, tuple[Body, bool]]:
-    """The same of many vehicles, by id; those of which it is not known are left out."""
+@dataclass(frozen=True, slots=True)
+class Carries:
+    """What a vehicle is for who sends it. None = not known. ``seats``: with that of the driver."""
+
+    body: Body | None
+    automatic: bool
+    seats: int | None
+
+
+async def carries_of(connection: Connection, vehicles: Collection[str]) -> dict[str, Carries]:
+    """Of many vehicles, by id; those of which nothing is known are left out."""
     rows = await connection.fetch(
-        "SELECT vehicle, body, automatic FROM vehicle_particulars WHERE vehicle = ANY($1::text[]) AND body <> ''", sorted(vehicles)
+        "SELECT vehicle, body, automatic, seats FROM vehicle_particulars WHERE vehicle = ANY($1::text[])", sorted(vehicles)
     )  # fmt: skip
-    return {row["vehicle"]: (Body(row["body"]), row["automatic"]) for row in rows}
+    return {
+        r["vehicle"]: Carries(Body(r["body"]) if r["body"] else None, r["automatic"], r["seats"])
+        for r in rows
+    }
 
 
 async def plates_held(connection: Connection, vehicle: str) -> list[dict[str, Any]]:

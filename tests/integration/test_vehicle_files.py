@@ -21,7 +21,7 @@ from api.auth.cookies import COOKIE, CSRF_HEADER
 from office.identity import sessions
 from office.identity.subject import Role
 from office.vehicles import reminders
-from registry.vehicle_papers import lapse_of_vehicle
+from registry.vehicle_papers import lapse_of_vehicle, lapsed_vehicles
 from runtime.units import CHINA
 from tests.integration import test_trips
 from tests.integration.test_trips import Site
@@ -175,8 +175,36 @@ async def test_papers_as_the_database_finds_them_are_those_of_every_day(pool: as
                 if found is not None:
                     assert found.last in {b for _, b in spans}
                 outcomes.add(found is not None)
+                gaps = await lapsed_vehicles(connection, ["v", "w"], first, last)
+                without = {day for day in days for _, begins, ends in gaps if begins <= day and (ends is None or day < ends)}  # fmt: skip
+                assert without == set(bad), (number, spans, first, last, gaps)
             await transaction.rollback()
     assert outcomes == {True, False}
+
+
+async def test_who_asks_which_vehicle_fits_is_told_the_paper_and_the_seat(garage: Site) -> None:
+    """What keeps the one that is chosen from being sent keeps it from being suggested, with its reason."""
+    day, asked = today(garage), await garage.approved(passengers=4)
+    found = await garage.ask("desk", "GET", f"{asked}/candidates")
+    assert {"seats", "licences"} <= {each["code"] for each in found["unknown"]}
+    await garage.ask("keeper", "POST", "vehicles/car-1/papers", paper("compulsory", day - timedelta(days=9), day - timedelta(days=1)), 201)  # fmt: skip
+    await garage.ask("keeper", "PUT", "vehicles/car-2/particulars", {"body": "medium_bus", "seats": 4})
+    found = await garage.ask("desk", "GET", f"{asked}/candidates")
+    reasons = {each["id"]: {reason["code"] for reason in each["reasons"]} for each in found["failed"]}
+    assert reasons == {"car-1": {"papers"}, "car-2": {"seats"}}  # four and the driver
+    await garage.ask("keeper", "PUT", "vehicles/car-2/particulars", {"body": "medium_bus", "seats": 17})
+    licence = {"number": "320600", "valid_from": "2020-01-01", "valid_to": None}
+    for driver, classes in (("dr-1", ["C1"]), ("dr-2", ["B1"])):
+        await garage.ask("keeper", "POST", f"drivers/{driver}/licences", licence | {"classes": classes}, 201)
+    found = await garage.ask("desk", "GET", f"{asked}/candidates")
+    assert [(each["id"], each["driver"]) for each in found["items"]] == [("car-2", "dr-2")]
+    assert not {"seats", "licences"} & {each["code"] for each in found["unknown"]}
+    await garage.ask("keeper", "PUT", "vehicles/car-2/particulars", {"body": "large_bus", "seats": 40})
+    found = await garage.ask("desk", "GET", f"{asked}/candidates")
+    assert found["items"] == []
+    assert {"no_driver", "licence"} & {
+        r["code"] for f in found["failed"] if f["id"] == "car-2" for r in f["reasons"]
+    }
 
 
 async def test_a_driver_needs_a_licence_that_holds_and_fits(garage: Site) -> None:

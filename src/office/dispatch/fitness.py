@@ -9,7 +9,7 @@ from datetime import date, datetime, time
 from office.dispatch.planner.facts import Busy
 from office.dispatch.planner.reasons import Why
 from registry.licences import classes_for
-from registry.particulars import bodies_of
+from registry.particulars import carries_of
 from registry.vehicle_papers import classes_held, lapsed_drivers, lapsed_vehicles, trip_days
 from runtime.connection import Connection
 from runtime.units import CHINA
@@ -17,12 +17,13 @@ from runtime.units import CHINA
 
 @dataclass(frozen=True, slots=True)
 class Fitness:
-    """``cars`` and ``drivers``: id -> the times within which it cannot be sent. ``wanted``: vehicle -> classes of which its driver needs one; ``held``: driver -> his classes. Who is
+    """``cars`` and ``drivers``: id -> the times within which it cannot be sent. ``wanted``: vehicle -> classes of which its driver needs one; ``seats``: vehicle -> with the driver's; ``held``: driver -> his classes. Who is
     not named: nothing is known against it."""
 
     cars: dict[str, list[Busy]]
     drivers: dict[str, list[Busy]]
     wanted: dict[str, frozenset[str]]
+    seats: dict[str, int]
     held: dict[str, frozenset[str]]
 
 
@@ -34,10 +35,11 @@ async def fitness(
     cars = _spans(await lapsed_vehicles(connection, vehicles, first, last), Why.PAPERS, end_s)
     for vehicle in await _in_shop(connection, vehicles):
         cars.setdefault(vehicle, []).append(Busy(int(since.timestamp()), end_s, Why.REPAIR))
-    bodies = await bodies_of(connection, vehicles)
-    wanted = {id: frozenset(classes_for(body, automatic=automatic)) for id, (body, automatic) in bodies.items()}  # fmt: skip
+    known = await carries_of(connection, vehicles)
+    wanted = {id: frozenset(classes_for(one.body, automatic=one.automatic)) for id, one in known.items() if one.body}  # fmt: skip
+    seats = {id: one.seats for id, one in known.items() if one.seats}
     lapsed = _spans(await lapsed_drivers(connection, drivers, first, last), Why.LICENCE, end_s)
-    return Fitness(cars, lapsed, wanted, await classes_held(connection, drivers, first, last))
+    return Fitness(cars, lapsed, wanted, seats, await classes_held(connection, drivers, first, last))
 
 
 def _spans(lapses: Sequence[tuple[str, date, date | None]], why: Why, end_s: int) -> dict[str, list[Busy]]:

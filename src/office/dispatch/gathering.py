@@ -10,7 +10,7 @@ from typing import Final
 import shapely
 
 from office.dispatch.accounts import users_of
-from office.dispatch.fitness import fitness
+from office.dispatch.fitness import Fitness, fitness
 from office.dispatch.planner.facts import Busy, Car, Driver, Facts, Point, Told, Trip
 from office.dispatch.planner.reasons import Why
 from office.dispatch.planner.travel import seconds_of, straight_m
@@ -82,7 +82,7 @@ async def gather(connection: Connection, clocks: Clocks, threads: Sequence[Reque
     trips = [*map(_request, threads)]
     told, elsewhere = _told(taken, ids, now, busy)
     trips += [trip for trip, _ in told]
-    cars = [_car(vehicle, secret, bases.get(vehicle.id), worked, busy.get(vehicle.id, ()), fit.wanted.get(vehicle.id)) for vehicle, secret in found]  # fmt: skip
+    cars = [_car(vehicle, secret, bases.get(vehicle.id), worked, busy.get(vehicle.id, ()), fit) for vehicle, secret in found]  # fmt: skip
     drivers = [
         Driver(id, unit, f"user:{users[id]}" if id in users else None, licences=fit.held.get(id), load_s=worked["driver"].get(id, 0),
                busy=(*elsewhere.get(id, ()), *fit.drivers.get(id, ())))
@@ -144,14 +144,14 @@ def _told(taken: Sequence[Taken], cars: Collection[str], now: datetime, busy: di
     return told, elsewhere
 
 
-def _car(vehicle: VehicleInfo, secret: bool, base: Point | None, worked: Mapping[str, Mapping[str, int]], busy: Sequence[Busy], licences: frozenset[str] | None) -> Car:  # fmt: skip
+def _car(vehicle: VehicleInfo, secret: bool, base: Point | None, worked: Mapping[str, Mapping[str, int]], busy: Sequence[Busy], fit: Fitness) -> Car:  # fmt: skip
     kind = "rental" if vehicle.ownership == "rented" else next((k for word, k in _KINDS if word in vehicle.category), "")  # fmt: skip
     digits = [letter for letter in vehicle.plate if letter.isdecimal() and letter.isascii()]
     electric = vehicle.energy == "electric" and vehicle.battery_wh is not None
     return Car(
         vehicle.id, vehicle.organisation, kind, base, energy=vehicle.energy,
         range_m=vehicle.battery_wh * 1000 // _WH_KM if electric and vehicle.battery_wh is not None else None,
-        digit=int(digits[-1]) if digits else None, licences=licences, secret=secret,
+        digit=int(digits[-1]) if digits else None, licences=fit.wanted.get(vehicle.id), seats=fit.seats.get(vehicle.id), secret=secret,
         load_m=worked["vehicle"].get(vehicle.id, 0) * 30_000 // 3600, busy=tuple(busy),
     )  # fmt: skip
 
