@@ -95,15 +95,14 @@ describe('the board', () => {
 })
 
 describe('what the server may say more of', () => {
-  it('candidates are shown by rank where they have one, else as they came', () => {
-    const plain = [{ id: 'b' }, { id: 'a' }]
-    const told = suggestedIn({ items: plain })
-    expect(told.items.map((one) => [one.id, one.rank, one.cost, one.reasons])).toEqual([['b', null, null, []], ['a', null, null, []]])
-    expect(told.failed).toEqual([])
-    const ranked = [{ id: 'b', rank: 2, cost_fen: 1200, terms: [{ code: 'empty', text: '空驶 3 公里 · 3 km empty', fen: 450 }] }, { id: 'a', rank: 1, reasons: [{ text: '就在附近' }, 7] }, { id: 'c', rank: null, reasons: 'x' }]
-    const found = suggestedIn({ items: ranked, failed: [{ id: 'd', plate: '苏F1', reasons: [{ constraint: 'H2', code: 'sealed', text: '封存' }] }, {}] } as never)
-    expect(found.items.map((one) => [one.id, one.cost, one.reasons])).toEqual([['a', null, ['就在附近']], ['b', 1200, ['空驶 3 公里 ¥4.50']], ['c', null, []]])
-    expect(found.failed).toEqual([{ id: 'd', plate: '苏F1', reasons: ['封存'] }, { id: '', plate: '', reasons: [] }])
+  it('candidates say what they cost, and what is in the way of others', () => {
+    const one = { rank: 1, id: 'a', plate: '苏F12345', organisation: 'jsj', category: '', energy: 'petrol', driver: null, driver_name: null, cost_fen: 450, empty_m: 3000, busy_until: null, next_departure: null, displaces: [] }
+    const found = suggestedIn({
+      items: [{ ...one, terms: [{ code: 'empty', text: '空驶 3 公里 · 3 km empty', fen: 450 }] }],
+      failed: [{ id: 'd', plate: '苏F1', reasons: [{ constraint: 'H5', code: 'sealed', text: '车辆封存 · it is sealed' }] }],
+    })
+    expect(found.items).toEqual([{ ...one, reasons: ['空驶 3 公里 ¥4.50'] }])
+    expect(found.failed).toEqual([{ id: 'd', plate: '苏F1', reasons: ['车辆封存'] }])
   })
   it('a thread says what people wrote, not how it is kept', () => {
     expect(wordsOf({ step: 'depart', body: { at: '2026-12-01T01:00:00Z', odometer_m: 12_345_600, entry: 'a'.repeat(32) } })).toEqual([{ name: 'at', value: '2026-12-01 09:00' }, { name: 'odometer_m', value: '12345.6' }])

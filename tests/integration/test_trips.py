@@ -71,13 +71,17 @@ class Site:
     async def ask(
         self, who: str, method: str, path: str, body: Any = None, status: int = 200, **more: Any
     ) -> Any:
-        secret = self._secrets[who]
-        headers = {"Cookie": f"{COOKIE}={secret}", CSRF_HEADER: sessions.csrf_token(secret)}
-        response = await self.client.request(method, f"/v1/{path}", json=body, headers=headers, **more)
+        response = await self.client.request(
+            method, f"/v1/{path}", json=body, headers=self.headers(who), **more
+        )
         assert response.status_code == status, (who, method, path, response.status_code, response.text)
         if status >= 400:
             assert " · " in response.json()["detail"]
         return response.json() if response.content else None
+
+    def headers(self, who: str) -> dict[str, str]:
+        secret = self._secrets[who]
+        return {"Cookie": f"{COOKIE}={secret}", CSRF_HEADER: sessions.csrf_token(secret)}
 
     async def step(self, who: str, path: str, step: str, status: int = 200, **body: Any) -> Any:
         table = "trip_requests" if path.startswith("trip-requests") else "trip_dispatches"
