@@ -121,6 +121,9 @@ async def put(client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> Non
 async def test_every_answer_is_as_it_is_described(api: tuple[str, str], tmp_path: Path) -> None:
     address, secret = api
     (tmp_path / "schemathesis.toml").write_text(BETWEEN_FIELDS)
+    # The description is made when it is first asked for, some seconds of processor; schemathesis waits 10 s, too short on a busy machine.
+    async with httpx.AsyncClient(timeout=120) as client:
+        assert (await client.get(f"{address}/openapi.json")).status_code == 200
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "schemathesis.cli", "--config-file", str(tmp_path / "schemathesis.toml"),
         "run", f"{address}/openapi.json", "--header", f"Authorization: Bearer {secret}", "--checks", "all",
