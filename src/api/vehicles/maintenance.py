@@ -122,6 +122,7 @@ def _add(what: RepairAction, model: type[RepairCommand]) -> None:
         summary=f"{STEP_NAMES[what]} / {what}", dependencies=[require(*permissions)], openapi_extra=body_of(model),
         description=f"From: {states}. Permission: {' or '.join(permissions)}. {effect} `version` is that which you saw: 409 with the present"
         " `version` and `state` when it has moved on.",
+        responses={409: {"description": "现在的状态不能这样办理，或已有新版本 · not in its state of now, or it has moved on"}},
     )  # fmt: skip
 
 
