@@ -139,12 +139,6 @@ async def write_particulars(connection: Connection, vehicle: str, given: Vehicle
     )
 
 
-async def body_of(connection: Connection, vehicle: str) -> tuple[Body, bool] | None:
-    """(what it is, whether it has no clutch) of a vehicle; None = not known."""
-    row = await connection.fetchrow("SELECT body, automatic FROM vehicle_particulars WHERE vehicle = $1 AND body <> ''", vehicle)  # fmt: skip
-    return None if row is None else (Body(row["body"]), row["automatic"])
-
-
 @dataclass(frozen=True, slots=True)
 class Carries:
     """What a vehicle is for who sends it. None = not known. ``seats``: with that of the driver."""

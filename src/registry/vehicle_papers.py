@@ -278,25 +278,23 @@ def _lapsed(column: str, owner: str, kinds: str, first: str, last: str) -> str:
     )
 
 
-_REQUIRED_SQL: Final = f"'{{{','.join(REQUIRED)}}}'::text[]"
-
-
 async def lapse_of_vehicle(connection: Connection, vehicle: str, first: date, last: date) -> Lapse | None:
     """The required paper of a vehicle that has ended on some day of [first, last]; None: none has, as far as it is known."""
-    row = await connection.fetchrow(
-        f"SELECT p.kind, p.valid_to FROM vehicle_papers p WHERE {_lapsed('vehicle', '$1', _REQUIRED_SQL, '$2::date', '$3::date')}"  # noqa: S608 - constants
-        " ORDER BY p.valid_to DESC, p.kind LIMIT 1",
-        vehicle, first, last,
-    )  # fmt: skip
-    return None if row is None else Lapse(PaperKind(row["kind"]), row["valid_to"])
+    return await _lapse(connection, "vehicle", vehicle, REQUIRED, first, last)
 
 
 async def lapse_of_driver(connection: Connection, driver: str, first: date, last: date) -> Lapse | None:
     """The licence of a driver, where it has ended on some day of [first, last]."""
+    return await _lapse(connection, "driver", driver, (PaperKind.LICENCE,), first, last)
+
+
+async def _lapse(
+    connection: Connection, column: str, id: str, kinds: Sequence[PaperKind], first: date, last: date
+) -> Lapse | None:
     row = await connection.fetchrow(
-        f"SELECT p.kind, p.valid_to FROM vehicle_papers p WHERE {_lapsed('driver', '$1', '$4::text[]', '$2::date', '$3::date')}"  # noqa: S608 - constants
-        " ORDER BY p.valid_to DESC LIMIT 1",
-        driver, first, last, [PaperKind.LICENCE],
+        f"SELECT p.kind, p.valid_to FROM vehicle_papers p WHERE {_lapsed(column, '$1', '$4::text[]', '$2::date', '$3::date')}"  # noqa: S608 - constants
+        " ORDER BY p.valid_to DESC, p.kind LIMIT 1",
+        id, first, last, list(kinds),
     )  # fmt: skip
     return None if row is None else Lapse(PaperKind(row["kind"]), row["valid_to"])
 

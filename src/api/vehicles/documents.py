@@ -11,21 +11,11 @@ from api.auth.access import require
 from api.auth.audited import noted
 from api.auth.scoped import scoped, written
 from api.cases.common import ItemId, actor_of
-from api.documents.rendering import Inline
+from api.documents.rendering import BINARY, Inline
 from api.errors import known
 from api.http import json_response
-from api.vehicles.common import (
-    BINARY,
-    NO_VEHICLE,
-    READ,
-    UPLOAD,
-    WRITE,
-    FileName,
-    VehicleId,
-    as_file,
-    unit_of_vehicle,
-    uploaded,
-)
+from api.uploads import UPLOAD, FileName, as_file
+from api.vehicles.common import NO_VEHICLE, READ, WRITE, VehicleId, kept, unit_of_vehicle
 from api.vehicles.schemas import VehicleDocument, VehicleDocuments
 from office.supervision.papers import ENDINGS
 from office.vehicles.documents import (
@@ -71,7 +61,7 @@ async def attach(
 
         return await written(request, WRITE, work)
 
-    return json_response(await uploaded(request, name, store), 201)
+    return json_response(await kept(request, name, store), 201)
 
 
 @router.get(
@@ -87,4 +77,4 @@ async def download(request: Request, id: ItemId, inline: Inline = False) -> Resp
             request, connection, READ, "document", document,
             organisation=found["organisation"], vehicle=found["vehicle"], detail={"kind": "vehicle-document", "sha256": found["sha256"]},
         )  # fmt: skip
-    return as_file(found, inline=inline)
+    return as_file(found["name"], found["media_type"], found["sha256"], found["body"], inline=inline)

@@ -25,7 +25,8 @@ from api.http import (
     read_cursor,
     refuse_controls,
 )
-from api.vehicles.common import UPLOAD, WRITE, FileName, uploaded
+from api.uploads import UPLOAD, FileName
+from api.vehicles.common import WRITE, kept
 from api.vehicles.schemas import MaintenancePage, MaintenanceStepTaken, MaintenanceView, VehicleDocument
 from office.supervision.actors import Actor
 from office.vehicles import repair_listing, repairs
@@ -109,7 +110,7 @@ async def attach(request: Request, id: ItemId, name: FileName) -> Response:
     async def store(file: Upload) -> dict[str, Any]:
         return await written(request, ANY, lambda connection: keep_at_repair(connection, actor, repair, file))
 
-    return json_response(await uploaded(request, name, store), 201)
+    return json_response(await kept(request, name, store), 201)
 
 
 def _add(what: RepairAction, model: type[RepairCommand]) -> None:

@@ -27,17 +27,16 @@ from api.http import (
     read_cursor,
     refuse_controls,
 )
+from api.uploads import UPLOAD, FileName
 from api.vehicles.common import (
     NO_DRIVER,
     NO_VEHICLE,
     READ,
-    UPLOAD,
     WRITE,
-    FileName,
     VehicleId,
+    kept,
     unit_of_driver,
     unit_of_vehicle,
-    uploaded,
 )
 from api.vehicles.schemas import (
     VehicleDocument,
@@ -160,7 +159,7 @@ async def attach(request: Request, id: ItemId, name: FileName) -> Response:
 
         return await written(request, WRITE, work)
 
-    return json_response(await uploaded(request, name, store), 201)
+    return json_response(await kept(request, name, store), 201)
 
 
 @router.get(

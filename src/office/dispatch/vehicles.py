@@ -16,7 +16,7 @@ from office.requests.words import ConflictError
 from registry.drivers import drivers_of
 from registry.licences import BODY_NAMES, classes_for
 from registry.order_cover import covers_within
-from registry.particulars import body_of
+from registry.particulars import carries_of
 from registry.seals import sealed_within
 from registry.vehicle_papers import (
     KIND_NAMES,
@@ -131,16 +131,15 @@ async def _refuse_unlicensed(
             f"驾驶员 {name} 的驾驶证有效期至 {lapse.last.isoformat()}，届时已过期，不能派出，请另选一名，或换证后登记新的驾驶证"
             f" · the licence of {name} ends on {lapse.last.isoformat()}: choose another driver, or enter the new licence",
         )
-    kind = await body_of(connection, vehicle.id)
-    if kind is None:
+    known = (await carries_of(connection, [vehicle.id])).get(vehicle.id)
+    if known is None or known.body is None:
         return
-    body, automatic = kind
-    held = await classes_short(connection, driver, body, automatic, first, last)
+    held = await classes_short(connection, driver, known.body, known.automatic, first, last)
     if held is not None:
-        wanted = "、".join(classes_for(body, automatic=automatic))
+        wanted = "、".join(classes_for(known.body, automatic=known.automatic))
         raise InvalidError(
             "/driver",
-            f"驾驶员 {name} 的准驾车型为 {'、'.join(held)}，不能驾驶{BODY_NAMES[body]}（须 {wanted} 之一），请另选驾驶员或车辆"
+            f"驾驶员 {name} 的准驾车型为 {'、'.join(held)}，不能驾驶{BODY_NAMES[known.body]}（须 {wanted} 之一），请另选驾驶员或车辆"
             f" · {name} holds {' '.join(held)}, and {vehicle.plate} needs one of {wanted}: choose another driver or vehicle",
         )
 

@@ -37,10 +37,6 @@ DOCUMENT_NAMES: Final[Mapping[DocumentKind, str]] = {
     DocumentKind.PAPER: "证照", DocumentKind.MAINTENANCE: "维修", DocumentKind.REGISTRATION: "登记证", DocumentKind.DRIVING_PERMIT: "行驶证",
     DocumentKind.MARKING: "标识照片", DocumentKind.PURCHASE: "配备", DocumentKind.DISPOSAL: "处置", DocumentKind.OTHER: "其他",
 }  # fmt: skip
-#: Kinds that somebody names; the other two follow from where a file is uploaded.
-GIVEN: Final = tuple(
-    kind for kind in DocumentKind if kind not in (DocumentKind.PAPER, DocumentKind.MAINTENANCE)
-)
 _SHOWN: Final = (
     "id, vehicle, driver, paper, maintenance, kind, name, media_type, size, encode(sha256, 'hex') AS sha256, uploaded_at,"
     " uploaded_by_name AS uploaded_by"
