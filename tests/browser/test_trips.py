@@ -20,7 +20,7 @@ from tests.browser.world import World
 
 Visit = Callable[..., Awaitable[Page]]
 PEOPLE = {
-    "asks": ("赵敏", Role.APPLICANT), "newcomer": ("钱进", Role.APPLICANT), "first": ("孙办", Role.APPROVER), "second": ("李局", Role.UNIT_HEAD),
+    "asks": ("赵敏", Role.APPLICANT), "asks2": ("钱进", Role.APPLICANT), "first": ("孙办", Role.APPROVER), "second": ("李局", Role.UNIT_HEAD),
     "sends": ("周调", Role.DISPATCHER), "drives": ("吴师傅", Role.DRIVER), "drives2": ("郑师傅", Role.DRIVER), "audits": ("王审", Role.AUDITOR),
 }  # fmt: skip
 TABLE = {
@@ -282,7 +282,7 @@ async def test_what_was_typed_stays_when_the_session_ends(visit: Visit, office: 
 
 
 async def test_a_refusal_of_the_server_stands_at_its_field(visit: Visit, office: World) -> None:
-    page = await visit("newcomer", "/trips/new")
+    page = await visit("asks2", "/trips/new")
     await choose(page, "stop-0", "政务", "市政务中心")
     await choose(page, "trip-origin", "水务局", "水务局大院")
     await page.get_by_label("出发时间").fill("2026-03-02 8:30")
@@ -309,7 +309,7 @@ async def test_a_refusal_of_the_server_stands_at_its_field(visit: Visit, office:
 
 
 async def test_a_point_of_the_map(visit: Visit, office: World) -> None:
-    page = await visit("newcomer", "/trips/new", **PHONE)
+    page = await visit("asks2", "/trips/new", **PHONE)
     await page.get_by_role("button", name="目的地：在地图上选点").click()
     dialog = page.get_by_role("dialog")
     await expect(dialog.get_by_role("status").last).to_contain_text(re.compile(r"3\d\.\d{5}, 12\d\.\d{5}"))
@@ -324,7 +324,7 @@ async def test_who_has_no_right_sees_no_entry_and_no_page(visit: Visit, office: 
     auditor = await visit("audits", "/trips")
     await expect(auditor.get_by_role("heading", name="没有权限")).to_be_visible()
     await expect(auditor.locator("nav")).not_to_contain_text("用车申请")
-    applicant = await visit("newcomer", "/dispatch")
+    applicant = await visit("asks2", "/dispatch")
     await expect(applicant.get_by_role("heading", name="没有权限")).to_be_visible()
     await expect(applicant.locator("nav")).to_contain_text("用车申请")
     for entry in ("待我审批", "调度台", "驾驶任务"):
