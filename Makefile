@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Programs that tests start by the dozen, and tests with their rewritten asserts, are compiled once and not at every start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup parts console console-packages console-check demo month test test-unit lint types imports fmt bench bench-full faults bounded fuzz audit schema lock clean
+.PHONY: help setup parts console console-packages console-check demo month test compiled test-unit lint types imports fmt bench bench-full faults bounded fuzz audit schema lock clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -14,7 +14,8 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@echo "[setup] creating $(VENV) and installing pinned, hash-checked packages"
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
 	$(PYTHON) -P -m venv $(VENV)
-	$(BIN)/python -P -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-dev.lock
+	@# Not compiled: of what is installed, a tenth is ever imported, and then it is compiled and kept.
+	$(BIN)/python -P -m pip install --no-compile --disable-pip-version-check --quiet --require-hashes -r requirements-dev.lock
 	$(BIN)/python -P -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
@@ -41,6 +42,10 @@ month: $(STAMP) ## a labelled month of 854 vehicles, judged and compared with it
 test: $(STAMP) ## all tests, side by side (TEST_WORKERS=4), those of faults alone; without the parts some are skipped
 	$(BIN)/python -m pytest tests --ignore=tests/faults -n $(or $(TEST_WORKERS),auto) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 	$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+
+compiled: $(STAMP)
+	@# By one process, before several do it at once.
+	$(BIN)/python -m pytest tests --collect-only -qq >/dev/null
 
 test-unit: $(STAMP) ## the unit tests alone, side by side (COVER=yes prints coverage)
 	$(BIN)/python -m pytest tests/unit -n $(or $(TEST_WORKERS),logical) $(if $(COVER),--cov) $(PYTEST_ARGS)

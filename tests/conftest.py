@@ -24,6 +24,8 @@ pytest_plugins = ["tests.skips", "tests.parallel"]
 
 # No test is a timed one: on a busy machine an example that takes long says nothing about the program.
 settings.register_profile("gongche", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Where the same tests have run, or will, on another Python: whether they run at all.
+settings.register_profile("brief", settings.get_profile("gongche"), max_examples=20)
 settings.load_profile("gongche")
 
 

@@ -12,9 +12,11 @@ The groups are made by a scheduler of ours and not by xdist's marks ``xdist_grou
 
 from __future__ import annotations
 
+import gc
 import os
 import pwd
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -49,7 +51,6 @@ TOGETHER = {
     "tests/integration/test_signing_device.py": "a signing device",
     "tests/integration/test_start_refusals.py::test_a_kafka_that_does_not_permit_us": "kafka",
     "tests/integration/test_worker_kafka.py": "kafka",
-    "tests/scenarios/test_labelled_month.py::test_other_seeds": "other months",  # an engine of its own, and nothing else
     "tests/scenarios/test_labelled_month.py": "month",
     "tests/scenarios/test_scenario_files.py": "files of a month",
     "tests/unit/test_basemap.py": "a town",
@@ -92,6 +93,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     except KeyError:
         find_useradd()
         subprocess.run(["useradd", "-s", "/bin/bash", "pgserver"], check=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is collected stays to the end: nobody looks through it for garbage, neither now nor under the tests."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class Grouped(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

@@ -30,6 +30,9 @@ _ARGUMENTS = (
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
+    # A page is drawn and put together by the processor itself: by way of the emulated graphics card it costs five times as much.
+    "--disable-gpu-compositing",
+    "--disable-gpu-rasterization",
 )
 
 #: How long a page may take until it shows something, ms: only a fault needs it. Playwright's own 5 s are too short for two cores with four tests.
@@ -103,6 +106,8 @@ async def opened(
             viewport=more.pop("viewport", {"width": 1366, "height": 768}),
             locale="zh-CN",
             timezone_id="America/New_York",
+            # Nothing turns or slides, sixty times a second, beside what is tested: test_states has what moves.
+            reduced_motion=more.pop("reduced_motion", "reduce"),
             **more,
         )
         contexts.append(context)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from playwright.async_api import Page, Request, Route, expect
 
 from tests.browser.pages import picture, sign_in
@@ -61,9 +62,10 @@ async def test_wrong_clock_no_answer_and_a_proxy_that_buffers(opened: Opened) ->
     await page.unroute_all(behavior="ignoreErrors")
 
 
-async def test_reduced_motion(visit: Visit) -> None:
-    page = await visit("office", "/alerts", reduced_motion="reduce")
+@pytest.mark.parametrize(("wanted", "moves"), [("reduce", False), ("no-preference", True)])
+async def test_reduced_motion(visit: Visit, wanted: str, moves: bool) -> None:
+    page = await visit("office", "/alerts", reduced_motion=wanted)
     lasting: float = await page.evaluate(
         "() => Math.max(...[...document.querySelectorAll('*')].map(one => parseFloat(getComputedStyle(one).transitionDuration)))"
     )
-    assert lasting < 0.001
+    assert (lasting >= 0.001) == moves

@@ -40,7 +40,8 @@ from tests.databases import copy_of
 from tests.waiting import PATIENCE_S, until
 
 VEHICLES = 37
-SEED, OTHER_SEEDS = 3, (5,)
+#: Other seeds: `make month SEED=5 VEHICLES=37 MONTH_ARGS=--in-disorder`.
+SEED = 3
 
 #: What judgements rest on that may differ with the order of arrival and yet be right: a drive's evidence is frozen when
 #: it ends and holds the versions of orders known then; others' reports are counted when a silence is judged.
@@ -201,12 +202,3 @@ async def worked_off(pool: asyncpg.Pool, log: Path, now_us: int, hands: subproce
 
     await until(at_rest, "the hands come to rest", 3 * PATIENCE_S)
     await reader.close()
-
-
-@pytest.mark.parametrize("seed", OTHER_SEEDS)
-async def test_other_seeds_in_disorder(
-    seed: int, db_url: str, pool: asyncpg.Pool, tmp_path: Path, engine: str
-) -> None:
-    other = build_world(seed, VEHICLES, ordinary=0.0)
-    found = await driven(other, in_disorder(other, seed), db_url, pool, tmp_path, engine)
-    check(other, found)

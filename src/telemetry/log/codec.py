@@ -43,7 +43,7 @@ SCHEMA: Final = pa.schema(
 #: Columns of nulls, ready to be sliced: for optional columns that no row of a batch has.
 _NULL_ROWS: Final = 4096
 _NULLS: Final = {name: pa.nulls(_NULL_ROWS, SCHEMA.field(name).type) for name in (*OPTIONAL, "items")}
-_NO_ROWS: Final = pa.RecordBatch.from_arrays([pa.array([], field.type) for field in SCHEMA], schema=SCHEMA)
+_NO_ROWS: Final = pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in SCHEMA], schema=SCHEMA)
 # Arrow would compress the columns in a pool of threads, whose switches cost more than the columns of a batch.
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 _READ_OPTIONS = pa.ipc.IpcReadOptions(use_threads=False)

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csc_array
 
 from office.dispatch.planner.chains import Chains
 from office.dispatch.planner.weights import UNKNOWN_BASE_M
@@ -23,6 +21,10 @@ _NODES: Final = 2_000
 def dealt(chains: Chains, why: Ints, fixed: Ints, crews: Sequence[int], trips: Sequence[int], told: frozenset[int]) -> dict[int, int] | None:  # fmt: skip
     """Trip -> crew, -1 = nobody, of the cheapest way to deal ``trips`` (by departure) out to ``crews``, which keep what they were ``told``. None: too much to try. The reserve (H9) is for the
     caller to look at."""
+    # Here: an API that plans nothing neither loads nor holds scipy.
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import csc_array
+
     world = chains.world
     columns: list[tuple[int, tuple[int, ...]]] = []
     costs: list[int] = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from runtime.arrays import Bools, Ints
 
@@ -16,6 +15,9 @@ _NEVER: Final = float(1 << 45)
 def assign(cost: Ints, possible: Bools, left_out: Ints) -> Ints:
     """The column of each row, -1 = left out. ``cost`` [n, m]; ``left_out`` [n]: what it costs to leave the row out. Columns that are possible for no row change nothing, not even
     which of two equal solutions it is."""
+    # Here: an API that plans nothing neither loads nor holds scipy.
+    from scipy.optimize import linear_sum_assignment
+
     found = np.full(len(cost), -1, np.int64)
     columns = np.flatnonzero(possible.any(axis=0))
     if not len(columns) or not len(cost):
