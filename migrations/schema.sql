@@ -485,6 +485,29 @@ CREATE FUNCTION driver_of_user(wanted text) RETURNS text
     SELECT a.driver FROM driver_accounts a WHERE a.user_id = wanted
 $$;
 
+CREATE FUNCTION driver_roster_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR (to_jsonb(OLD) - 'organisation') IS DISTINCT FROM (to_jsonb(NEW) - 'organisation') THEN
+        RAISE EXCEPTION 'entries of rosters are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION duty_follows_drivers() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    moved text[] := (SELECT array_agg(n.id) FROM new_rows n JOIN old_rows o USING (id) WHERE n.organisation <> o.organisation);
+BEGIN
+    IF moved IS NULL THEN RETURN NULL; END IF;
+    UPDATE driver_rosters p SET organisation = n.organisation FROM new_rows n WHERE n.id = ANY (moved) AND p.driver = n.id;
+    UPDATE driver_leaves p SET organisation = n.organisation FROM new_rows n WHERE n.id = ANY (moved) AND p.driver = n.id;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION end_alert_reads() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -2486,6 +2509,61 @@ CREATE TABLE driver_card_events (
 
 COMMENT ON TABLE driver_card_events IS 'Driver cards put in and pulled out.';
 
+CREATE TABLE driver_leave_events (
+    paper text NOT NULL,
+    version integer NOT NULL,
+    step text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    persons text[] NOT NULL,
+    actor_name text NOT NULL,
+    address text NOT NULL,
+    device text NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT driver_leave_events_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE driver_leaves (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    driver text NOT NULL,
+    kind text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    version integer NOT NULL,
+    CONSTRAINT driver_leaves_check CHECK ((until > since)),
+    CONSTRAINT driver_leaves_state_check CHECK ((state = ANY (ARRAY['asked'::text, 'approved'::text, 'rejected'::text, 'cancelled'::text, 'ended'::text]))),
+    CONSTRAINT driver_leaves_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE driver_leaves IS '请假: what its thread (driver_leave_events) comes to.';
+
+CREATE TABLE driver_rosters (
+    no bigint NOT NULL,
+    organisation text NOT NULL,
+    driver text NOT NULL,
+    kind text NOT NULL,
+    first_day date NOT NULL,
+    shifts jsonb,
+    note text NOT NULL,
+    entered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    entered_by text NOT NULL,
+    entered_by_name text NOT NULL,
+    CONSTRAINT driver_rosters_kind_check CHECK ((kind = ANY (ARRAY['week'::text, 'day'::text])))
+);
+
+COMMENT ON TABLE driver_rosters IS '排班: the week of a driver from first_day on, or the one day first_day.';
+
+ALTER TABLE driver_rosters ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME driver_rosters_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE drivers (
     id text NOT NULL,
     name text NOT NULL,
@@ -3065,7 +3143,7 @@ CREATE TABLE messages (
     CONSTRAINT messages_about_one CHECK (((case_id IS NULL) <> (trip IS NULL)))
 );
 
-COMMENT ON COLUMN messages.trip IS 'Path of what it is about: trip-requests/<id>, dispatches/<id>, vehicle-papers/<id>, maintenance/<id>.';
+COMMENT ON COLUMN messages.trip IS 'Path of what it is about: trip-requests/<id>, dispatches/<id>, vehicle-papers/<id>, maintenance/<id>, driver-leaves/<id>.';
 
 COMMENT ON COLUMN messages.person IS 'users.id: for him alone; permission is empty then.';
 
@@ -4664,6 +4742,15 @@ ALTER TABLE ONLY driver_accounts
 ALTER TABLE ONLY driver_card_events
     ADD CONSTRAINT driver_card_events_pkey PRIMARY KEY (report);
 
+ALTER TABLE ONLY driver_leave_events
+    ADD CONSTRAINT driver_leave_events_pkey PRIMARY KEY (paper, version);
+
+ALTER TABLE ONLY driver_leaves
+    ADD CONSTRAINT driver_leaves_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY driver_rosters
+    ADD CONSTRAINT driver_rosters_pkey PRIMARY KEY (no);
+
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_pkey PRIMARY KEY (id);
 
@@ -4822,6 +4909,9 @@ ALTER TABLE ONLY oidc_links
 
 ALTER TABLE ONLY oidc_logins
     ADD CONSTRAINT oidc_logins_pkey PRIMARY KEY (state_sha256);
+
+ALTER TABLE ONLY driver_leaves
+    ADD CONSTRAINT one_leave_of_driver EXCLUDE USING gist (int8range(hashtextextended(driver, (0)::bigint), hashtextextended(driver, (0)::bigint), '[]'::text) WITH &&, text_range(driver, driver, '[]'::text) WITH &&, tstzrange(since, until) WITH &&) WHERE ((state = ANY (ARRAY['asked'::text, 'approved'::text, 'ended'::text])));
 
 ALTER TABLE ONLY trip_dispatches
     ADD CONSTRAINT one_trip_of_driver EXCLUDE USING gist (int8range(hashtextextended(driver, (0)::bigint), hashtextextended(driver, (0)::bigint), '[]'::text) WITH &&, text_range(driver, driver, '[]'::text) WITH &&, tstzrange(planned_departure, GREATEST(planned_return, extended_return)) WITH &&) WHERE ((holds AND (driver IS NOT NULL)));
@@ -5284,6 +5374,18 @@ CREATE INDEX dispatch_orders_vehicle ON dispatch_orders USING btree (vehicle, pl
 
 CREATE INDEX dispatch_orders_waiting ON dispatch_orders USING btree (vehicle) WHERE (is_newest AND (NOT counts));
 
+CREATE INDEX driver_leaves_listed ON driver_leaves USING btree (since DESC, id);
+
+CREATE INDEX driver_leaves_of ON driver_leaves USING btree (driver, since DESC, id);
+
+CREATE INDEX driver_leaves_of_units ON driver_leaves USING btree (organisation, since DESC, id);
+
+CREATE INDEX driver_leaves_states ON driver_leaves USING btree (state, since DESC, id);
+
+CREATE INDEX driver_rosters_newest ON driver_rosters USING btree (driver, no DESC);
+
+CREATE INDEX driver_rosters_of ON driver_rosters USING btree (driver, kind, first_day, no);
+
 CREATE INDEX drivers_by_name ON drivers USING btree (name, id);
 
 CREATE INDEX evaluations_time ON ONLY evaluations USING btree (evaluated_at DESC, id DESC);
@@ -5496,6 +5598,8 @@ CREATE INDEX terminal_reports_vehicle ON terminal_reports USING btree (vehicle, 
 
 CREATE INDEX terminals_updated ON terminals USING btree (updated_at);
 
+CREATE INDEX trip_dispatches_driven ON trip_dispatches USING btree (driver, actual_departure) WHERE (driver IS NOT NULL);
+
 CREATE INDEX trip_dispatches_driver_user ON trip_dispatches USING btree (driver_user, planned_departure DESC, id) WHERE (driver_user IS NOT NULL);
 
 CREATE INDEX trip_dispatches_listed ON trip_dispatches USING btree (created_at DESC, id);
@@ -5706,6 +5810,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON disposition_codes REFERENCING OLD TA
 
 CREATE TRIGGER audit_delete AFTER DELETE ON driver_accounts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-accounts', 'driver', 'r ->> ''driver''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON driver_leaves REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-leaves', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON driver_rosters REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-rosters', 'no', 'r ->> ''driver''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON drivers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON exchange_notices REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -5817,6 +5925,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON dispatch_orders REFERENCING NEW TABL
 CREATE TRIGGER audit_insert AFTER INSERT ON disposition_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('disposition-codes', 'code', 'r ->> ''code''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON driver_accounts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-accounts', 'driver', 'r ->> ''driver''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON driver_leaves REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-leaves', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON driver_rosters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-rosters', 'no', 'r ->> ''driver''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -5936,6 +6048,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON disposition_codes REFERENCING OLD TA
 
 CREATE TRIGGER audit_update AFTER UPDATE ON driver_accounts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-accounts', 'driver', 'r ->> ''driver''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON driver_leaves REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-leaves', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON driver_rosters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-rosters', 'no', 'r ->> ''driver''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON exchange_notices REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('exchange-notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -6034,7 +6150,17 @@ CREATE TRIGGER cost_statements_are_not_removed BEFORE DELETE ON cost_statements 
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
 
+CREATE TRIGGER driver_duty_follows AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION duty_follows_drivers();
+
 CREATE TRIGGER driver_files_follow AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION files_follow_drivers();
+
+CREATE TRIGGER driver_leave_events_stay BEFORE DELETE OR UPDATE ON driver_leave_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER driver_leave_events_stay_all BEFORE TRUNCATE ON driver_leave_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER driver_leaves_are_not_removed BEFORE DELETE ON driver_leaves FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER driver_rosters_stand BEFORE DELETE OR UPDATE ON driver_rosters FOR EACH ROW EXECUTE FUNCTION driver_roster_stands();
 
 CREATE TRIGGER evidence_positions_stay BEFORE DELETE OR UPDATE ON evidence_positions FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
@@ -6377,6 +6503,15 @@ ALTER TABLE ONLY driver_accounts
 
 ALTER TABLE ONLY driver_card_events
     ADD CONSTRAINT driver_card_events_report_fkey FOREIGN KEY (report) REFERENCES terminal_reports(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY driver_leave_events
+    ADD CONSTRAINT driver_leave_events_paper_fkey FOREIGN KEY (paper) REFERENCES driver_leaves(id);
+
+ALTER TABLE ONLY driver_leaves
+    ADD CONSTRAINT driver_leaves_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
+
+ALTER TABLE ONLY driver_rosters
+    ADD CONSTRAINT driver_rosters_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
 
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
@@ -6738,6 +6873,12 @@ CREATE POLICY cleared ON driver_accounts TO gongche_cleared USING (true) WITH CH
 
 CREATE POLICY cleared ON driver_card_events TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON driver_leave_events TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON driver_leaves TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON driver_rosters TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON drivers TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON evaluations TO gongche_cleared USING (true) WITH CHECK (true);
@@ -6904,6 +7045,12 @@ ALTER TABLE driver_accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE driver_card_events ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE driver_leave_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE driver_leaves ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE driver_rosters ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE drivers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE evaluations ENABLE ROW LEVEL SECURITY;
@@ -6981,6 +7128,12 @@ CREATE POLICY everywhere ON disposition_codes TO gongche_everywhere USING (true)
 CREATE POLICY everywhere ON driver_accounts TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON driver_card_events TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_leave_events TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_leaves TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_rosters TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON drivers TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -7309,6 +7462,16 @@ CREATE POLICY reach ON driver_accounts TO gongche_app USING ((EXISTS ( SELECT
 CREATE POLICY reach ON driver_card_events FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM terminal_reports r
   WHERE (r.no = driver_card_events.report))));
+
+CREATE POLICY reach ON driver_leave_events TO gongche_app USING ((EXISTS ( SELECT
+   FROM driver_leaves l
+  WHERE (l.id = driver_leave_events.paper)))) WITH CHECK ((EXISTS ( SELECT
+   FROM driver_leaves l
+  WHERE (l.id = driver_leave_events.paper))));
+
+CREATE POLICY reach ON driver_leaves TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON driver_rosters TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON drivers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 

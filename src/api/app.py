@@ -32,6 +32,9 @@ from api.documents.assessments import router as assessment_papers
 from api.documents.endpoints import router as documents
 from api.documents.monthly import router as reports
 from api.documents.rendering import AT_ONCE
+from api.drivers.driving import router as driving
+from api.drivers.duty import router as duty
+from api.drivers.leaves import router as driver_leaves
 from api.evaluations.endpoints import router as evaluations
 from api.exchange.endpoints import router as exchange
 from api.identity.endpoints import ROUTERS as identity
@@ -127,6 +130,9 @@ _ROUTERS: Final = (
     vehicle_documents,
     vehicle_file,
     maintenance,
+    duty,
+    driving,
+    driver_leaves,
     cost_entries,
     tariffs,
     statements,

@@ -1,0 +1,12 @@
+"""The bodies that these operations read by hand, for the OpenAPI description."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import BaseModel
+
+from api.drivers.leaves import BODIES as LEAVES
+from registry.duty import RosterDays, RosterWeek
+
+BODIES: Final[tuple[type[BaseModel], ...]] = (RosterWeek, RosterDays, *LEAVES)
