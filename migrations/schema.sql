@@ -478,6 +478,17 @@ CREATE FUNCTION driven_facts(wanted text[]) RETURNS TABLE(id text, category text
      WHERE d.id = ANY (wanted)
 $$;
 
+CREATE FUNCTION driver_fact_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.voided_at IS NOT NULL OR (to_jsonb(OLD) - '{voided_at,voided_by_name,void_reason}'::text[])
+       IS DISTINCT FROM (to_jsonb(NEW) - '{voided_at,voided_by_name,void_reason}'::text[]) THEN
+        RAISE EXCEPTION 'facts of drivers are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION driver_of_user(wanted text) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -2509,6 +2520,23 @@ CREATE TABLE driver_card_events (
 
 COMMENT ON TABLE driver_card_events IS 'Driver cards put in and pulled out.';
 
+CREATE TABLE driver_facts (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    driver text NOT NULL,
+    kind text NOT NULL,
+    day date NOT NULL,
+    reference text NOT NULL,
+    note text NOT NULL,
+    entered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    entered_by text[] NOT NULL,
+    entered_by_name text NOT NULL,
+    voided_at timestamp with time zone,
+    voided_by_name text,
+    void_reason text,
+    CONSTRAINT driver_facts_check CHECK ((((voided_at IS NULL) = (void_reason IS NULL)) AND ((voided_at IS NULL) = (voided_by_name IS NULL))))
+);
+
 CREATE TABLE driver_leave_events (
     paper text NOT NULL,
     version integer NOT NULL,
@@ -2539,6 +2567,27 @@ CREATE TABLE driver_leaves (
 
 COMMENT ON TABLE driver_leaves IS '请假: what its thread (driver_leave_events) comes to.';
 
+CREATE TABLE driver_objection_decisions (
+    objection text NOT NULL,
+    upheld boolean NOT NULL,
+    reason text NOT NULL,
+    decided_by text[] NOT NULL,
+    decided_name text NOT NULL,
+    decided_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE driver_objections (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    driver text NOT NULL,
+    period text NOT NULL,
+    line text NOT NULL,
+    reason text NOT NULL,
+    raised_by text[] NOT NULL,
+    raised_name text NOT NULL,
+    raised_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE driver_rosters (
     no bigint NOT NULL,
     organisation text NOT NULL,
@@ -2562,6 +2611,29 @@ ALTER TABLE driver_rosters ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE driver_score_tables (
+    organisation text NOT NULL,
+    version integer NOT NULL,
+    valid_from date NOT NULL,
+    body jsonb NOT NULL,
+    made_by text[] NOT NULL,
+    made_by_name text NOT NULL,
+    made_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT driver_score_tables_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE driver_sheets (
+    driver text NOT NULL,
+    period text NOT NULL,
+    organisation text NOT NULL,
+    score integer NOT NULL,
+    body jsonb NOT NULL,
+    issued_by text[] NOT NULL,
+    issued_name text NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    CONSTRAINT driver_sheets_period_check CHECK ((period ~ '^20[2-9][0-9]Q[1-4]$'::text))
 );
 
 CREATE TABLE drivers (
@@ -4742,14 +4814,32 @@ ALTER TABLE ONLY driver_accounts
 ALTER TABLE ONLY driver_card_events
     ADD CONSTRAINT driver_card_events_pkey PRIMARY KEY (report);
 
+ALTER TABLE ONLY driver_facts
+    ADD CONSTRAINT driver_facts_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY driver_leave_events
     ADD CONSTRAINT driver_leave_events_pkey PRIMARY KEY (paper, version);
 
 ALTER TABLE ONLY driver_leaves
     ADD CONSTRAINT driver_leaves_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY driver_objection_decisions
+    ADD CONSTRAINT driver_objection_decisions_pkey PRIMARY KEY (objection);
+
+ALTER TABLE ONLY driver_objections
+    ADD CONSTRAINT driver_objections_driver_period_line_key UNIQUE (driver, period, line);
+
+ALTER TABLE ONLY driver_objections
+    ADD CONSTRAINT driver_objections_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY driver_rosters
     ADD CONSTRAINT driver_rosters_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY driver_score_tables
+    ADD CONSTRAINT driver_score_tables_pkey PRIMARY KEY (organisation, version);
+
+ALTER TABLE ONLY driver_sheets
+    ADD CONSTRAINT driver_sheets_pkey PRIMARY KEY (driver, period);
 
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_pkey PRIMARY KEY (id);
@@ -5374,6 +5464,10 @@ CREATE INDEX dispatch_orders_vehicle ON dispatch_orders USING btree (vehicle, pl
 
 CREATE INDEX dispatch_orders_waiting ON dispatch_orders USING btree (vehicle) WHERE (is_newest AND (NOT counts));
 
+CREATE INDEX driver_facts_of ON driver_facts USING btree (driver, day, id);
+
+CREATE UNIQUE INDEX driver_facts_once ON driver_facts USING btree (driver, kind, day, reference) WHERE (voided_at IS NULL);
+
 CREATE INDEX driver_leaves_listed ON driver_leaves USING btree (since DESC, id);
 
 CREATE INDEX driver_leaves_of ON driver_leaves USING btree (driver, since DESC, id);
@@ -5385,6 +5479,8 @@ CREATE INDEX driver_leaves_states ON driver_leaves USING btree (state, since DES
 CREATE INDEX driver_rosters_newest ON driver_rosters USING btree (driver, no DESC);
 
 CREATE INDEX driver_rosters_of ON driver_rosters USING btree (driver, kind, first_day, no);
+
+CREATE INDEX driver_sheets_listed ON driver_sheets USING btree (period, driver);
 
 CREATE INDEX drivers_by_name ON drivers USING btree (name, id);
 
@@ -5810,9 +5906,19 @@ CREATE TRIGGER audit_delete AFTER DELETE ON disposition_codes REFERENCING OLD TA
 
 CREATE TRIGGER audit_delete AFTER DELETE ON driver_accounts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-accounts', 'driver', 'r ->> ''driver''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON driver_facts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-facts', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON driver_leaves REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-leaves', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON driver_objection_decisions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-objections', 'objection', 'r ->> ''objection''', '(SELECT o.organisation FROM driver_objections o WHERE o.id = r ->> ''objection'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON driver_objections REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-objections', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON driver_rosters REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-rosters', 'no', 'r ->> ''driver''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON driver_score_tables REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-score-tables', 'organisation, version', 'r ->> ''organisation''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON driver_sheets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-sheets', 'driver, period', '(r ->> ''driver'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON drivers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -5926,9 +6032,19 @@ CREATE TRIGGER audit_insert AFTER INSERT ON disposition_codes REFERENCING NEW TA
 
 CREATE TRIGGER audit_insert AFTER INSERT ON driver_accounts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-accounts', 'driver', 'r ->> ''driver''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON driver_facts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-facts', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON driver_leaves REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-leaves', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON driver_objection_decisions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-objections', 'objection', 'r ->> ''objection''', '(SELECT o.organisation FROM driver_objections o WHERE o.id = r ->> ''objection'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON driver_objections REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-objections', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON driver_rosters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-rosters', 'no', 'r ->> ''driver''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON driver_score_tables REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-score-tables', 'organisation, version', 'r ->> ''organisation''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON driver_sheets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-sheets', 'driver, period', '(r ->> ''driver'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -6048,9 +6164,19 @@ CREATE TRIGGER audit_update AFTER UPDATE ON disposition_codes REFERENCING OLD TA
 
 CREATE TRIGGER audit_update AFTER UPDATE ON driver_accounts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-accounts', 'driver', 'r ->> ''driver''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON driver_facts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-facts', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON driver_leaves REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-leaves', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON driver_objection_decisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-objections', 'objection', 'r ->> ''objection''', '(SELECT o.organisation FROM driver_objections o WHERE o.id = r ->> ''objection'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON driver_objections REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-objections', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON driver_rosters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-rosters', 'no', 'r ->> ''driver''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON driver_score_tables REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-score-tables', 'organisation, version', 'r ->> ''organisation''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON driver_sheets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-sheets', 'driver, period', '(r ->> ''driver'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -6152,6 +6278,8 @@ CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EA
 
 CREATE TRIGGER driver_duty_follows AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION duty_follows_drivers();
 
+CREATE TRIGGER driver_facts_stand BEFORE DELETE OR UPDATE ON driver_facts FOR EACH ROW EXECUTE FUNCTION driver_fact_stands();
+
 CREATE TRIGGER driver_files_follow AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION files_follow_drivers();
 
 CREATE TRIGGER driver_leave_events_stay BEFORE DELETE OR UPDATE ON driver_leave_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
@@ -6160,7 +6288,17 @@ CREATE TRIGGER driver_leave_events_stay_all BEFORE TRUNCATE ON driver_leave_even
 
 CREATE TRIGGER driver_leaves_are_not_removed BEFORE DELETE ON driver_leaves FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER driver_objection_decisions_stay BEFORE DELETE OR UPDATE ON driver_objection_decisions FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER driver_objections_stay BEFORE DELETE OR UPDATE ON driver_objections FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER driver_rosters_stand BEFORE DELETE OR UPDATE ON driver_rosters FOR EACH ROW EXECUTE FUNCTION driver_roster_stands();
+
+CREATE TRIGGER driver_score_tables_stay BEFORE DELETE OR UPDATE ON driver_score_tables FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER driver_sheets_stay BEFORE DELETE OR UPDATE ON driver_sheets FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER driver_sheets_stay_all BEFORE TRUNCATE ON driver_sheets FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER evidence_positions_stay BEFORE DELETE OR UPDATE ON evidence_positions FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
@@ -6504,14 +6642,26 @@ ALTER TABLE ONLY driver_accounts
 ALTER TABLE ONLY driver_card_events
     ADD CONSTRAINT driver_card_events_report_fkey FOREIGN KEY (report) REFERENCES terminal_reports(no) ON DELETE CASCADE;
 
+ALTER TABLE ONLY driver_facts
+    ADD CONSTRAINT driver_facts_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
+
 ALTER TABLE ONLY driver_leave_events
     ADD CONSTRAINT driver_leave_events_paper_fkey FOREIGN KEY (paper) REFERENCES driver_leaves(id);
 
 ALTER TABLE ONLY driver_leaves
     ADD CONSTRAINT driver_leaves_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
 
+ALTER TABLE ONLY driver_objection_decisions
+    ADD CONSTRAINT driver_objection_decisions_objection_fkey FOREIGN KEY (objection) REFERENCES driver_objections(id);
+
+ALTER TABLE ONLY driver_objections
+    ADD CONSTRAINT driver_objections_driver_period_fkey FOREIGN KEY (driver, period) REFERENCES driver_sheets(driver, period);
+
 ALTER TABLE ONLY driver_rosters
     ADD CONSTRAINT driver_rosters_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
+
+ALTER TABLE ONLY driver_sheets
+    ADD CONSTRAINT driver_sheets_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
 
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
@@ -6873,11 +7023,21 @@ CREATE POLICY cleared ON driver_accounts TO gongche_cleared USING (true) WITH CH
 
 CREATE POLICY cleared ON driver_card_events TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON driver_facts TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON driver_leave_events TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON driver_leaves TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON driver_objection_decisions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON driver_objections TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON driver_rosters TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON driver_score_tables TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON driver_sheets TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON drivers TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -7045,11 +7205,21 @@ ALTER TABLE driver_accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE driver_card_events ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE driver_facts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE driver_leave_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE driver_leaves ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE driver_objection_decisions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE driver_objections ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE driver_rosters ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE driver_score_tables ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE driver_sheets ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE drivers ENABLE ROW LEVEL SECURITY;
 
@@ -7129,11 +7299,21 @@ CREATE POLICY everywhere ON driver_accounts TO gongche_everywhere USING (true) W
 
 CREATE POLICY everywhere ON driver_card_events TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON driver_facts TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON driver_leave_events TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON driver_leaves TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON driver_objection_decisions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_objections TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON driver_rosters TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_score_tables TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_sheets TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON drivers TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -7463,6 +7643,8 @@ CREATE POLICY reach ON driver_card_events FOR SELECT TO gongche_app USING ((EXIS
    FROM terminal_reports r
   WHERE (r.no = driver_card_events.report))));
 
+CREATE POLICY reach ON driver_facts TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON driver_leave_events TO gongche_app USING ((EXISTS ( SELECT
    FROM driver_leaves l
   WHERE (l.id = driver_leave_events.paper)))) WITH CHECK ((EXISTS ( SELECT
@@ -7471,7 +7653,19 @@ CREATE POLICY reach ON driver_leave_events TO gongche_app USING ((EXISTS ( SELEC
 
 CREATE POLICY reach ON driver_leaves TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
+CREATE POLICY reach ON driver_objection_decisions TO gongche_app USING ((EXISTS ( SELECT
+   FROM driver_objections o
+  WHERE (o.id = driver_objection_decisions.objection)))) WITH CHECK ((EXISTS ( SELECT
+   FROM driver_objections o
+  WHERE (o.id = driver_objection_decisions.objection))));
+
+CREATE POLICY reach ON driver_objections TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON driver_rosters TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON driver_score_tables FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
+CREATE POLICY reach ON driver_sheets TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON drivers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -7763,6 +7957,8 @@ CREATE POLICY reach_delete ON disposition_codes FOR DELETE TO gongche_app USING 
 
 CREATE POLICY reach_delete ON driver_card_events FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON driver_score_tables FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_delete ON evaluations FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON evidence_of_alerts FOR DELETE TO gongche_app USING (false);
@@ -7850,6 +8046,8 @@ CREATE POLICY reach_insert ON dispatch_orders FOR INSERT TO gongche_app WITH CHE
 CREATE POLICY reach_insert ON disposition_codes FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON driver_card_events FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON driver_score_tables FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_insert ON evaluations FOR INSERT TO gongche_app WITH CHECK (false);
 
@@ -7940,6 +8138,8 @@ CREATE POLICY reach_update ON dispatch_orders FOR UPDATE TO gongche_app USING ((
 CREATE POLICY reach_update ON disposition_codes FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON driver_card_events FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON driver_score_tables FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON evaluations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 

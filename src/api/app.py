@@ -35,6 +35,8 @@ from api.documents.rendering import AT_ONCE
 from api.drivers.driving import router as driving
 from api.drivers.duty import router as duty
 from api.drivers.leaves import router as driver_leaves
+from api.drivers.records import router as driver_records
+from api.drivers.sheets import router as driver_sheets
 from api.evaluations.endpoints import router as evaluations
 from api.exchange.endpoints import router as exchange
 from api.identity.endpoints import ROUTERS as identity
@@ -133,6 +135,8 @@ _ROUTERS: Final = (
     duty,
     driving,
     driver_leaves,
+    driver_records,
+    driver_sheets,
     cost_entries,
     tariffs,
     statements,

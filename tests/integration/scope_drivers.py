@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any, Final
 
 import asyncpg
 import httpx
 
+from office.assessment.driver_sheet import sheet_of
+from office.assessment.driver_table import DEFAULT
+
 #: Tables of drivers, and a column that names a row.
-OWNED: Final = {"driver_rosters": "driver", "driver_leaves": "id", "driver_leave_events": "paper"}
+OWNED: Final = {
+    "driver_rosters": "driver", "driver_leaves": "id", "driver_leave_events": "paper", "driver_facts": "id", "driver_sheets": "driver", "driver_objections": "id",
+    "driver_objection_decisions": "objection",
+}  # fmt: skip
+_TABLE: Final = DEFAULT.model_dump(mode="json")
+#: As it is frozen; the mark of the unit stands in its name.
+_SHEET: Final = sheet_of("x", "x", "2020Q1", {"organisation": None, "version": 0}, DEFAULT, [], [])
 _HOURS: Final = count(1)
 _TODAY: Final = datetime.now(UTC).date().isoformat()
 _DAYS: Final = {"from": _TODAY, "to": _TODAY}
@@ -33,6 +42,30 @@ async def fill(pool: asyncpg.Pool, unit: str) -> None:
         await connection.execute(
             "INSERT INTO driver_leave_events VALUES ($1, 1, 'ask', now(), 'user:x', '{user:x}', $2, '', '', '{}')",
             leave, f"张三{unit}",
+        )  # fmt: skip
+
+
+async def fill_sheets(pool: asyncpg.Pool, unit: str) -> None:
+    """A table of points, a fact, an issued sheet with an objection that was decided and one that was not, of the unit's driver."""
+    driver, name = f"driver-{unit}", f"张三{unit}"
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "INSERT INTO driver_score_tables VALUES ($1, 1, '2020-01-01', $2, '{user:x}', $3, now())", unit, _TABLE, name
+        )  # fmt: skip
+        await connection.execute(
+            "INSERT INTO driver_facts (id, organisation, driver, kind, day, reference, note, entered_by, entered_by_name)"
+            " VALUES ($1, $2, $3, 'unclean', $4, $5, 'x', '{user:x}', 'x')",
+            f"fact-{unit}", unit, driver, date(2020, 1, 2), name,
+        )  # fmt: skip
+        await connection.execute(
+            "INSERT INTO driver_sheets VALUES ($1, '2020Q1', $2, 10000, $3, '{user:x}', 'x', now())", driver, unit, _SHEET | {"driver": driver, "name": name}
+        )  # fmt: skip
+        for id, line in ((f"objection-{unit}", "x"), (f"open-{unit}", "y")):
+            await connection.execute(
+                "INSERT INTO driver_objections VALUES ($1, $2, $3, '2020Q1', $4, $5, '{user:x}', 'x', now())", id, unit, driver, line, name
+            )  # fmt: skip
+        await connection.execute(
+            "INSERT INTO driver_objection_decisions VALUES ($1, true, $2, '{user:y}', 'x', now())", f"objection-{unit}", name
         )  # fmt: skip
 
 
@@ -83,6 +116,28 @@ def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
         ("GET", "/v1/driver-leaves"): case(get("/v1/driver-leaves"), some, foreign=None),
         ("POST", "/v1/driver-leaves"): case(_send("driver-leaves", _leave), (keep, drive), own=own),
         ("GET", "/v1/driver-leaves/{id}"): case(get("/v1/driver-leaves/leave-{unit}"), some, own=own),
+    }  # fmt: skip
+    assess = ("assessments:read", decide)
+    found |= {
+        ("GET", "/v1/driver-score-tables/{organisation}"): case(get("/v1/driver-score-tables/{unit}"), assess),
+        ("POST", "/v1/driver-score-tables/{organisation}"): case(
+            _send("driver-score-tables/{unit}", lambda unit: {"valid_from": "2099-01-01", "table": _TABLE}), (decide,), own=own
+        ),
+        ("GET", "/v1/drivers/{id}/facts"): case(get("/v1/drivers/driver-{unit}/facts", **{"from": "2020-01-01", "to": "2020-03-31"}), (*assess, keep, drive), own=own),
+        ("POST", "/v1/drivers/{id}/facts"): case(
+            _send("drivers/driver-{unit}/facts", lambda unit: {"kind": "unclean", "day": "2020-01-03", "reference": f"{next(_HOURS)}", "note": "说明理由五字"}), (keep,), own=own
+        ),
+        ("POST", "/v1/driver-facts/{id}:void"): case(_send("driver-facts/fact-{unit}:void", _same({"reason": "说明理由五字"})), (keep,), own=own),
+        ("GET", "/v1/driver-sheets"): case(get("/v1/driver-sheets", period="2020Q1"), assess, foreign=None),
+        ("GET", "/v1/drivers/{id}/sheets/{period}"): case(get("/v1/drivers/driver-{unit}/sheets/2020Q1"), (*assess, drive), own=own),
+        ("GET", "/v1/drivers/{id}/sheets/{period}/document"): case(get("/v1/drivers/driver-{unit}/sheets/2020Q1/document"), (*assess, drive), own=own),
+        ("POST", "/v1/drivers/{id}/sheets/{period}:issue"): case(_send("drivers/driver-{unit}/sheets/2020Q1:issue", _same({"digest": "0" * 64})), (decide,), own=own),
+        ("POST", "/v1/drivers/{id}/sheets/{period}/objections"): case(
+            _send("drivers/driver-{unit}/sheets/2020Q1/objections", _same({"line": "z", "reason": "说明理由五字"})), (drive,), own=own
+        ),
+        ("POST", "/v1/driver-objections/{id}:decide"): case(
+            _send("driver-objections/open-{unit}:decide", _same({"upheld": False, "reason": "说明理由五字"})), (decide,), own=own
+        ),
     }  # fmt: skip
     for step, needs in (("approve", (decide,)), ("reject", (decide,)), ("cancel", some)):
         body = {"version": 1, "reason": "说明理由五字"}

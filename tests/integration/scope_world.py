@@ -272,6 +272,7 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
     await scope_vehicles.fill(pool, unit)
     await fill_costs(pool, unit)
     await scope_drivers.fill(pool, unit)
+    await scope_drivers.fill_sheets(pool, unit)
     await scope_exchange.fill(pool, unit)
     await scope_messages.fill(pool, unit)
     await scope_backtests.fill(pool, unit)

@@ -44,7 +44,8 @@ READ = {
     "/v1/media": {"tracks:read"}, "/v1/live/orders": {"registry:read"}, "/v1/fences/{id}/terminals": {"commands:read"},
     "/v1/trip-requests": set(), "/v1/dispatches": set(), "/v1/approval-tables": set(), "/v1/drivers/{id}/account": set(),
     "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(),
-    "/v1/driver-leaves": {"registry:write"}, "/v1/backtests": {"registry:write"}, "/v1/operations": {"ops:read"}, "/v1/basemap": {*MAPS},
+    "/v1/driver-leaves": {"registry:write"}, "/v1/driver-sheets": set(), "/v1/driver-score-tables": set(), "/v1/drivers/{id}/facts": {"registry:write"},
+    "/v1/drivers/{id}/sheets": set(), "/v1/backtests": {"registry:write"}, "/v1/operations": {"ops:read"}, "/v1/basemap": {*MAPS},
     "/v1/statistics/alerts": {"alerts:read"}, "/v1/statistics/fleet": {"tracks:read"}, "/v1/statistics": {*NUMBERS_OF},
 }  # fmt: skip
 #: Answers that go on until they are told to end.
@@ -55,6 +56,7 @@ WRITE = {
     "/v1/complaints": {"complaints:write"}, "/v1/complaints:import": set(), "/v1/complaints/": set(), "/v1/cases": set(),
     "/v1/trip-requests": set(), "/v1/dispatches": set(), "/v1/approval-tables": set(), "/v1/drivers/{id}/account": set(),
     "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(),
+    "/v1/driver-score-tables": set(), "/v1/drivers/{id}/sheets": set(), "/v1/driver-objections": set(),
     **{f"/v1/driver-leaves/{{id}}:{step}": set[str]() for step in ("approve", "reject")},
     "/v1/messages": set(), "/v1/vehicles/{id}:": set(), "/v1/vehicles/{id}:seal": {"registry:write"},
     "/v1/vehicles/{id}:unseal": {"registry:write"}, "/v1/vehicles/{id}:swap-plates": {"registry:write"},
