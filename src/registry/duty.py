@@ -32,7 +32,7 @@ Clock = Annotated[str, StringConstraints(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-
 class DutyShift(BaseModel):
     """A shift (班次): from and to in China, `08:00` to `17:30`. One that ends at or before its beginning ends on the next day."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
     since: Clock = Field(alias="from")
     until: Clock = Field(alias="to")
 

@@ -45,6 +45,7 @@ from registry.drivers import list_drivers
 from registry.duty import MOST_DAYS, RosterDays, RosterWeek
 from registry.organisations import units_below
 from registry.shifts import Roster, Shift, midnight_s
+from registry.vehicle_papers import today_of
 from runtime.connection import Connection
 from runtime.units import from_us
 
@@ -106,11 +107,18 @@ async def get_duty(request: Request, id: DriverId, first: Annotated[QueryDay, Qu
 @router.get(
     "/driver-duty", summary="当日当班 / who works on a day", response_model=DriverDutyPage, dependencies=[require(READ)]
 )  # fmt: skip
-async def list_duty(request: Request, day: QueryDay, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE, organisation: Id = None) -> Response:  # fmt: skip
+async def list_duty(
+    request: Request,
+    day: Annotated[QueryDay | None, Query(description="today, unless said otherwise")] = None,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_PAGE,
+    organisation: Id = None,
+) -> Response:
     """All drivers of your units, by id. `organisation`: with the units below it."""
     refuse_controls(organisation)
     place = read_cursor("driver-duty", cursor, str)
     async with scoped(request, READ, read_only=True) as connection:
+        day = day or await today_of(connection)
         units = None if organisation is None else await units_below(connection, [organisation])
         people = await list_drivers(connection, units, limit, None if place is None else place[0])
         ids = [id for id, _, _ in people]

@@ -30,7 +30,7 @@ from office.assessment.driver_sheets import (
     DriverSheetIssue,
     added_of,
 )
-from office.assessment.periods import Period, parse
+from office.assessment.periods import Period, last_over, parse
 from office.documents.assessment import AssessmentLine, AssessmentSheet, render_assessment
 from office.documents.papers import Letter
 from office.documents.typesetting import chinese_day
@@ -69,7 +69,12 @@ async def _until(connection: Connection, sheet: dict[str, Any]) -> date | None:
 )  # fmt: skip
 async def list_sheets(
     request: Request,
-    period: Annotated[str, Query(pattern=r"^20[2-9][0-9]Q[1-4]$")],
+    period: Annotated[
+        str | None,
+        Query(
+            pattern=r"^20[2-9][0-9]Q[1-4]$", description="the last one that is over, unless said otherwise"
+        ),
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
     organisation: Id = None,
@@ -79,7 +84,8 @@ async def list_sheets(
     place = read_cursor("driver-sheets", cursor, str)
     async with scoped(request, *SEES, read_only=True) as connection:
         units = None if organisation is None else await units_below(connection, [organisation])
-        found = await driver_sheets.list_sheets(connection, units, parse(period), limit, None if place is None else place[0])  # fmt: skip
+        at = last_over(await today_of(connection)) if period is None else parse(period)
+        found = await driver_sheets.list_sheets(connection, units, at, limit, None if place is None else place[0])  # fmt: skip
     following = make_cursor("driver-sheets", found[-1]["driver"]) if len(found) == limit else None
     return json_response({"items": found, "next": following})
 

@@ -63,7 +63,7 @@ Said = Annotated[Text, StringConstraints(min_length=5, max_length=200, strip_whi
 class LeaveNew(BaseModel):
     """Leave that is asked for. `driver` null: your own. `reason` is for who decides, and for nobody else."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
     driver: Identifier | None = None
     kind: LeaveKind
     since: Time = Field(alias="from")
