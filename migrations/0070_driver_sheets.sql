@@ -98,3 +98,49 @@ SELECT audit_table('driver_sheets', 'driver-sheets', 'driver, period', '(r ->> '
 SELECT audit_table('driver_objections', 'driver-objections');
 SELECT audit_table('driver_objection_decisions', 'driver-objections', 'objection', 'r ->> ''objection''',
     '(SELECT o.organisation FROM driver_objections o WHERE o.id = r ->> ''objection'')');
+
+-- Call-backs (回访): src/office/dispatch/call_backs.py. A unit and month is drawn once; what was said is only added to.
+CREATE TABLE call_back_draws (
+    id           text PRIMARY KEY,
+    organisation text NOT NULL,
+    period       text NOT NULL CHECK (period ~ '^20[2-9][0-9](0[1-9]|1[0-2])$'),
+    seed         text NOT NULL,
+    permille     integer NOT NULL CHECK (permille BETWEEN 1 AND 1000),
+    population   integer NOT NULL CHECK (population >= 0),
+    list_sha256  text NOT NULL,
+    drawn_by     text[] NOT NULL,
+    drawn_name   text NOT NULL,
+    drawn_at     timestamptz NOT NULL,
+    UNIQUE (organisation, period)
+);
+CREATE INDEX call_back_draws_listed ON call_back_draws (period DESC, id);
+CREATE TABLE call_backs (
+    id           text PRIMARY KEY,
+    draw         text NOT NULL REFERENCES call_back_draws (id),
+    organisation text NOT NULL,                     -- of who asked for the vehicle
+    request      text NOT NULL REFERENCES trip_requests (id),
+    number       text NOT NULL,
+    rank         integer NOT NULL CHECK (rank > 0),
+    UNIQUE (draw, rank)
+);
+CREATE TABLE call_back_results (
+    no         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    call_back  text NOT NULL REFERENCES call_backs (id),
+    outcome    text NOT NULL CHECK (outcome IN ('satisfied', 'unsatisfied', 'not_reached', 'refused')),
+    note       text NOT NULL,
+    at         timestamptz NOT NULL,
+    persons    text[] NOT NULL,
+    actor_name text NOT NULL
+);
+CREATE INDEX call_back_results_of ON call_back_results (call_back, no DESC);
+CREATE TRIGGER call_back_draws_stay BEFORE UPDATE OR DELETE ON call_back_draws FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER call_backs_stay BEFORE UPDATE OR DELETE ON call_backs FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER call_back_results_stay BEFORE UPDATE OR DELETE ON call_back_results FOR EACH ROW EXECUTE FUNCTION refuse_change();
+-- What was confirmed in a month.
+CREATE INDEX trip_request_events_confirmed ON trip_request_events (at, paper) WHERE step IN ('confirm', 'confirm-silent');
+
+SELECT scope_table('call_back_draws', 'SELECT, INSERT');
+SELECT scope_table('call_backs', 'SELECT, INSERT');
+SELECT scope_table('call_back_results', 'SELECT, INSERT', 'EXISTS (SELECT FROM call_backs c WHERE c.id = call_back)');
+SELECT audit_table('call_back_draws', 'call-back-draws');
+SELECT audit_table('call_back_results', 'call-backs', 'no', 'r ->> ''call_back''', '(SELECT c.organisation FROM call_backs c WHERE c.id = r ->> ''call_back'')');

@@ -1966,6 +1966,52 @@ CREATE TABLE calendar_days (
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE call_back_draws (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    period text NOT NULL,
+    seed text NOT NULL,
+    permille integer NOT NULL,
+    population integer NOT NULL,
+    list_sha256 text NOT NULL,
+    drawn_by text[] NOT NULL,
+    drawn_name text NOT NULL,
+    drawn_at timestamp with time zone NOT NULL,
+    CONSTRAINT call_back_draws_period_check CHECK ((period ~ '^20[2-9][0-9](0[1-9]|1[0-2])$'::text)),
+    CONSTRAINT call_back_draws_permille_check CHECK (((permille >= 1) AND (permille <= 1000))),
+    CONSTRAINT call_back_draws_population_check CHECK ((population >= 0))
+);
+
+CREATE TABLE call_back_results (
+    no bigint NOT NULL,
+    call_back text NOT NULL,
+    outcome text NOT NULL,
+    note text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    persons text[] NOT NULL,
+    actor_name text NOT NULL,
+    CONSTRAINT call_back_results_outcome_check CHECK ((outcome = ANY (ARRAY['satisfied'::text, 'unsatisfied'::text, 'not_reached'::text, 'refused'::text])))
+);
+
+ALTER TABLE call_back_results ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME call_back_results_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE call_backs (
+    id text NOT NULL,
+    draw text NOT NULL,
+    organisation text NOT NULL,
+    request text NOT NULL,
+    number text NOT NULL,
+    rank integer NOT NULL,
+    CONSTRAINT call_backs_rank_check CHECK ((rank > 0))
+);
+
 CREATE TABLE card_bindings (
     card text NOT NULL,
     plate text NOT NULL,
@@ -4697,6 +4743,21 @@ ALTER TABLE ONLY backtests
 ALTER TABLE ONLY calendar_days
     ADD CONSTRAINT calendar_days_pkey PRIMARY KEY (day);
 
+ALTER TABLE ONLY call_back_draws
+    ADD CONSTRAINT call_back_draws_organisation_period_key UNIQUE (organisation, period);
+
+ALTER TABLE ONLY call_back_draws
+    ADD CONSTRAINT call_back_draws_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY call_back_results
+    ADD CONSTRAINT call_back_results_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY call_backs
+    ADD CONSTRAINT call_backs_draw_rank_key UNIQUE (draw, rank);
+
+ALTER TABLE ONLY call_backs
+    ADD CONSTRAINT call_backs_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_pkey PRIMARY KEY (card, valid_from);
 
@@ -5346,6 +5407,10 @@ CREATE INDEX backtests_of_unit ON backtests USING btree (organisation, no DESC);
 
 CREATE INDEX backtests_open ON backtests USING btree (queued_at, no) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
 
+CREATE INDEX call_back_draws_listed ON call_back_draws USING btree (period DESC, id);
+
+CREATE INDEX call_back_results_of ON call_back_results USING btree (call_back, no DESC);
+
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
 
 CREATE INDEX case_alert_news_of ON case_alert_news USING btree (case_id);
@@ -5716,6 +5781,8 @@ CREATE INDEX trip_dispatches_vehicle ON trip_dispatches USING btree (vehicle, pl
 
 CREATE INDEX trip_links_requests ON trip_links USING btree (request_id);
 
+CREATE INDEX trip_request_events_confirmed ON trip_request_events USING btree (at, paper) WHERE (step = ANY (ARRAY['confirm'::text, 'confirm-silent'::text]));
+
 CREATE INDEX trip_requests_deciders ON trip_requests USING gin (deciders) WHERE (deciders IS NOT NULL);
 
 CREATE INDEX trip_requests_driven ON trip_requests USING btree (created_at) WHERE (kind <> 'normal'::text);
@@ -5884,6 +5951,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON assessment_tables REFERENCING OLD TA
 
 CREATE TRIGGER audit_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON call_back_draws REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('call-back-draws', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON call_back_results REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('call-backs', 'no', 'r ->> ''call_back''', '(SELECT c.organisation FROM call_backs c WHERE c.id = r ->> ''call_back'')', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON card_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON cases REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('cases', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
@@ -6009,6 +6080,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON assessment_sheets REFERENCING NEW TA
 CREATE TRIGGER audit_insert AFTER INSERT ON assessment_tables REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('assessment-tables', 'organisation, year, version', '(r ->> ''organisation'') || ''/'' || (r ->> ''year'') || ''/'' || (r ->> ''version'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON calendar_days REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON call_back_draws REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('call-back-draws', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON call_back_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('call-backs', 'no', 'r ->> ''call_back''', '(SELECT c.organisation FROM call_backs c WHERE c.id = r ->> ''call_back'')', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON card_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
 
@@ -6142,6 +6217,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON assessment_tables REFERENCING OLD TA
 
 CREATE TRIGGER audit_update AFTER UPDATE ON calendar_days REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON call_back_draws REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('call-back-draws', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON call_back_results REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('call-backs', 'no', 'r ->> ''call_back''', '(SELECT c.organisation FROM call_backs c WHERE c.id = r ->> ''call_back'')', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON card_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON cases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('cases', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
@@ -6247,6 +6326,12 @@ CREATE TRIGGER audit_update AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS ol
 CREATE TRIGGER audit_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON webhooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('webhooks', 'subscription_no', 'r ->> ''subscription_no''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER call_back_draws_stay BEFORE DELETE OR UPDATE ON call_back_draws FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER call_back_results_stay BEFORE DELETE OR UPDATE ON call_back_results FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER call_backs_stay BEFORE DELETE OR UPDATE ON call_backs FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER case_attachments_stay BEFORE DELETE OR UPDATE ON case_attachments FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
@@ -6563,6 +6648,15 @@ ALTER TABLE ONLY backtest_examples
 
 ALTER TABLE ONLY backtests
     ADD CONSTRAINT backtests_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY call_back_results
+    ADD CONSTRAINT call_back_results_call_back_fkey FOREIGN KEY (call_back) REFERENCES call_backs(id);
+
+ALTER TABLE ONLY call_backs
+    ADD CONSTRAINT call_backs_draw_fkey FOREIGN KEY (draw) REFERENCES call_back_draws(id);
+
+ALTER TABLE ONLY call_backs
+    ADD CONSTRAINT call_backs_request_fkey FOREIGN KEY (request) REFERENCES trip_requests(id);
 
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
@@ -6937,6 +7031,12 @@ ALTER TABLE backtests ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE call_back_draws ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE call_back_results ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE call_backs ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE card_bindings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE case_attachments ENABLE ROW LEVEL SECURITY;
@@ -6982,6 +7082,12 @@ CREATE POLICY cleared ON backtest_examples TO gongche_cleared USING (true) WITH 
 CREATE POLICY cleared ON backtests TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON calendar_days TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON call_back_draws TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON call_back_results TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON call_backs TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON card_bindings TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -7258,6 +7364,12 @@ CREATE POLICY everywhere ON backtest_examples TO gongche_everywhere USING (true)
 CREATE POLICY everywhere ON backtests TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON calendar_days TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON call_back_draws TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON call_back_results TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON call_backs TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON card_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -7560,6 +7672,16 @@ CREATE POLICY reach ON backtest_examples FOR SELECT TO gongche_app USING ((organ
 CREATE POLICY reach ON backtests TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON calendar_days FOR SELECT TO gongche_app USING (true);
+
+CREATE POLICY reach ON call_back_draws TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON call_back_results TO gongche_app USING ((EXISTS ( SELECT
+   FROM call_backs c
+  WHERE (c.id = call_back_results.call_back)))) WITH CHECK ((EXISTS ( SELECT
+   FROM call_backs c
+  WHERE (c.id = call_back_results.call_back))));
+
+CREATE POLICY reach ON call_backs TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON card_bindings TO gongche_app USING ((EXISTS ( SELECT
    FROM fuel_cards c

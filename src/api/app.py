@@ -65,6 +65,7 @@ from api.statistics.recent import Recent
 from api.subscriptions.endpoints import router as subscriptions
 from api.subscriptions.webhooks import router as webhooks
 from api.tracks.endpoints import router as tracks
+from api.trips.call_backs import router as call_backs
 from api.trips.dispatches import router as dispatches
 from api.trips.places import router as trip_places
 from api.trips.requests import router as trip_requests
@@ -127,6 +128,7 @@ _ROUTERS: Final = (
     trip_requests,
     dispatches,
     approval_tables,
+    call_backs,
     vehicle_sheets,
     vehicle_papers,
     vehicle_documents,

@@ -16,7 +16,7 @@ from office.assessment.driver_table import DEFAULT
 #: Tables of drivers, and a column that names a row.
 OWNED: Final = {
     "driver_rosters": "driver", "driver_leaves": "id", "driver_leave_events": "paper", "driver_facts": "id", "driver_sheets": "driver", "driver_objections": "id",
-    "driver_objection_decisions": "objection",
+    "driver_objection_decisions": "objection", "call_back_draws": "id", "call_backs": "id", "call_back_results": "call_back",
 }  # fmt: skip
 _TABLE: Final = DEFAULT.model_dump(mode="json")
 #: As it is frozen; the mark of the unit stands in its name.
@@ -55,10 +55,18 @@ async def fill_sheets(pool: asyncpg.Pool, unit: str) -> None:
         await connection.execute(
             "INSERT INTO driver_facts (id, organisation, driver, kind, day, reference, note, entered_by, entered_by_name)"
             " VALUES ($1, $2, $3, 'unclean', $4, $5, 'x', '{user:x}', 'x')",
-            f"fact-{unit}", unit, driver, date(2020, 1, 2), name,
+            f"point-{unit}", unit, driver, date(2020, 1, 2), name,
         )  # fmt: skip
         await connection.execute(
             "INSERT INTO driver_sheets VALUES ($1, '2020Q1', $2, 10000, $3, '{user:x}', 'x', now())", driver, unit, _SHEET | {"driver": driver, "name": name}
+        )  # fmt: skip
+        draw, call = f"draw-{unit}", f"call-{unit}"
+        await connection.execute(
+            "INSERT INTO call_back_draws VALUES ($1, $2, '202001', $3, 50, 1, 'x', '{user:x}', 'x', now())", draw, unit, name
+        )  # fmt: skip
+        await connection.execute("INSERT INTO call_backs VALUES ($1, $2, $3, $4, $5, 1)", call, draw, unit, f"request-{unit}", name)  # fmt: skip
+        await connection.execute(
+            "INSERT INTO call_back_results (call_back, outcome, note, at, persons, actor_name) VALUES ($1, 'not_reached', $2, now(), '{user:x}', 'x')", call, name
         )  # fmt: skip
         for id, line in ((f"objection-{unit}", "x"), (f"open-{unit}", "y")):
             await connection.execute(
@@ -113,7 +121,7 @@ def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
             _send("drivers/driver-{unit}/roster-days", lambda unit: {"days": [{"day": _TODAY, "shifts": []}]}), (keep,)
         ),
         ("POST", "/v1/driver-rosters:import"): case(_file, (keep,)),
-        ("GET", "/v1/driver-leaves"): case(get("/v1/driver-leaves"), some, foreign=None),
+        ("GET", "/v1/driver-leaves"): case(get("/v1/driver-leaves"), some, foreign=frozenset({200})),
         ("POST", "/v1/driver-leaves"): case(_send("driver-leaves", _leave), (keep, drive), own=own),
         ("GET", "/v1/driver-leaves/{id}"): case(get("/v1/driver-leaves/leave-{unit}"), some, own=own),
     }  # fmt: skip
@@ -127,7 +135,7 @@ def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
         ("POST", "/v1/drivers/{id}/facts"): case(
             _send("drivers/driver-{unit}/facts", lambda unit: {"kind": "unclean", "day": "2020-01-03", "reference": f"{next(_HOURS)}", "note": "说明理由五字"}), (keep,), own=own
         ),
-        ("POST", "/v1/driver-facts/{id}:void"): case(_send("driver-facts/fact-{unit}:void", _same({"reason": "说明理由五字"})), (keep,), own=own),
+        ("POST", "/v1/driver-facts/{id}:void"): case(_send("driver-facts/point-{unit}:void", _same({"reason": "说明理由五字"})), (keep,), own=own),
         ("GET", "/v1/driver-sheets"): case(get("/v1/driver-sheets", period="2020Q1"), assess, foreign=None),
         ("GET", "/v1/drivers/{id}/sheets/{period}"): case(get("/v1/drivers/driver-{unit}/sheets/2020Q1"), (*assess, drive), own=own),
         ("GET", "/v1/drivers/{id}/sheets/{period}/document"): case(get("/v1/drivers/driver-{unit}/sheets/2020Q1/document"), (*assess, drive), own=own),
@@ -138,6 +146,15 @@ def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
         ("POST", "/v1/driver-objections/{id}:decide"): case(
             _send("driver-objections/open-{unit}:decide", _same({"upheld": False, "reason": "说明理由五字"})), (decide,), own=own
         ),
+    }  # fmt: skip
+    draft = ("cases:draft",)
+    found |= {
+        ("GET", "/v1/call-back-draws"): case(get("/v1/call-back-draws"), draft, foreign=None),
+        ("POST", "/v1/call-back-draws"): case(
+            _send("call-back-draws", lambda unit: {"organisation": unit, "period": "202002", "seed": "x"}), draft, own=own
+        ),
+        ("GET", "/v1/call-back-draws/{id}/call-backs"): case(get("/v1/call-back-draws/draw-{unit}/call-backs"), draft),
+        ("POST", "/v1/call-backs/{id}:record"): case(_send("call-backs/call-{unit}:record", _same({"outcome": "not_reached"})), draft, own=own),
     }  # fmt: skip
     for step, needs in (("approve", (decide,)), ("reject", (decide,)), ("cancel", some)):
         body = {"version": 1, "reason": "说明理由五字"}

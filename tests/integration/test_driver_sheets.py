@@ -4,13 +4,14 @@ another person decides. What was driven without a rest, and overtime, of the sam
 from __future__ import annotations
 
 import asyncio
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 import numpy as np
 import pytest
 
-from office.assessment.periods import Period
+from office.assessment.periods import last_over
+from office.dispatch.call_backs import drawn, list_hash
 from office.identity.subject import Role
 from runtime.units import US_PER_DAY, midnight, to_us
 from telemetry.archive.store import Archive
@@ -30,11 +31,6 @@ def staff(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def yard(staff: None, trips: Site) -> Site:
     return trips
-
-
-def last_quarter(today: date) -> Period:
-    this = Period(today.year, (today.month + 2) // 3)
-    return Period(this.year - 1, 4) if this.quarter == 1 else Period(this.year, this.quarter - 1)
 
 
 async def drove(yard: Site, id: str, driver: str, departed: datetime, returned: datetime, planned: datetime, *, actor: str, entered_late: timedelta, rating: int | None = None) -> None:  # fmt: skip
@@ -74,7 +70,7 @@ async def positions(yard: Site, since: datetime, minutes: int, dkmh: int) -> Non
 
 
 async def test_a_quarter_of_a_driver(yard: Site) -> None:
-    period = last_quarter(test_drivers.day_of(yard.now))
+    period = last_over(test_drivers.day_of(yard.now))
     day = period.last - timedelta(days=20)
     eight = midnight(day) + timedelta(hours=8)
     minute = timedelta(minutes=1)
@@ -198,3 +194,46 @@ async def test_a_quarter_of_a_driver(yard: Site) -> None:
     worked = await yard.ask("driver", "GET", "drivers/dr-1/overtime", params=days)
     assert [each["minutes"] for each in worked["items"]] == [120, None]
     assert worked["unknown"] == 1
+
+
+async def test_call_backs_are_drawn_once_and_only_added_to(yard: Site) -> None:
+    first = test_drivers.day_of(yard.now).replace(day=1)
+    last = midnight(first) - timedelta(minutes=1)
+    period = f"{(first - timedelta(days=1)):%Y%m}"
+    for number in range(1, 43):
+        id = f"YC-{number:02}"
+        await yard.pool.execute(
+            "INSERT INTO trip_requests (id, organisation, pool, units, number, kind, state, version, category, purpose, passengers, applicant_name, persons, planned_departure,"
+            " planned_return, created_at) VALUES ($1, 'jsj', 'pool', '{pool,jsj}', $1, 'normal', $3, 1, 'other', 'meeting', 1, 'x', '{user:ask}', $2, $2::timestamptz"
+            " + interval '1 hour', $2)",
+            id, last, "cancelled" if number == 42 else "settled",
+        )  # fmt: skip
+        await yard.pool.execute(
+            "INSERT INTO trip_request_events (paper, version, step, at, actor, persons, actor_name, body) VALUES ($1, 1, 'confirm', $2, '', '{}', 'x', '{}')",
+            id, last if number < 41 else last + timedelta(minutes=2),
+        )  # fmt: skip
+    body = {"organisation": "city", "period": period, "seed": "公开抽取 1"}
+    running = f"{first:%Y%m}"
+    for who, asked, status in (("desk", body, 403), ("keeper", body, 403), ("bureau", body | {"period": running}, 422), ("bureau", body | {"period": "202613"}, 422)):  # fmt: skip
+        await yard.ask(who, "POST", "call-back-draws", asked, status)
+    answers = await asyncio.gather(
+        *(yard.client.post("/v1/call-back-draws", json=body | {"seed": f"{k}"}, headers=yard.headers("bureau")) for k in range(4))
+    )  # fmt: skip
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    made = next(answer.json() for answer in answers if answer.status_code == 201)
+    ids = [f"YC-{number:02}" for number in range(1, 41)]
+    assert (made["population"], made["drawn"], made["list_sha256"]) == (40, 2, list_hash(ids))
+    calls = (await yard.ask("bureau", "GET", f"call-back-draws/{made['id']}/call-backs"))["items"]
+    assert [call["request"] for call in calls] == drawn(ids, made["seed"], 50)
+    path = f"call-backs/{calls[0]['id']}:record"
+    await yard.ask("bureau", "POST", path, {"outcome": "not_reached"})
+    await yard.ask("bureau", "POST", path, {"outcome": "unsatisfied", "note": " 晚 "}, 422)
+    said = await yard.ask("bureau", "POST", path, {"outcome": "unsatisfied", "note": "晚到半小时"})
+    assert (said["outcome_name"], said["note"]) == ("不满意", "晚到半小时")
+    rest = await yard.ask(
+        "bureau", "GET", f"call-back-draws/{made['id']}/call-backs", params={"open": "true"}
+    )
+    assert [call["id"] for call in rest["items"]] == [calls[1]["id"]]
+    assert (await yard.ask("bureau", "GET", "call-back-draws"))["items"][0]["recorded"] == 1
+    with pytest.raises(asyncpg.RestrictViolationError):
+        await yard.pool.execute("UPDATE call_back_results SET outcome = 'satisfied'")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from office.dispatch.call_backs import drawn, list_hash, month_of
 from office.dispatch.driving import pieces, stretches
 from office.drivers.leave import LeaveAction, LeaveNew, LeaveState, after
 from office.drivers.overtime import kind_of, overtime
@@ -157,3 +158,15 @@ def test_overtime_is_what_lies_in_no_shift() -> None:
     ]  # fmt: skip
     festival = {date(2026, 10, 1): "festival", date(2026, 10, 10): "workday", date(2035, 10, 1): "unknown"}
     assert {day: kind_of(Calendar(), day) for day in festival} == festival
+
+
+def test_a_draw_is_the_same_for_whoever_has_the_seed() -> None:
+    ids = [f"YC-{k}" for k in range(1, 42)]
+    first = drawn(ids, "2026-11 抽取", 50)
+    assert first == drawn(ids[::-1], "2026-11 抽取", 50) == ["YC-17", "YC-9", "YC-4"]
+    assert first != drawn(ids, "2026-11 再抽", 50)
+    assert [len(drawn(ids[:n], "x", 50)) for n in (0, 1, 20, 21, 41)] == [0, 1, 1, 2, 3]
+    assert sorted(drawn(ids, "x", 1000)) == sorted(ids)
+    assert list_hash(ids) == list_hash(ids[::-1])
+    assert month_of("202612") == (date(2026, 12, 1), date(2027, 1, 1))
+    assert month_of("202602") == (date(2026, 2, 1), date(2026, 3, 1))
