@@ -478,12 +478,46 @@ CREATE FUNCTION driven_facts(wanted text[]) RETURNS TABLE(id text, category text
      WHERE d.id = ANY (wanted)
 $$;
 
+CREATE FUNCTION driver_fact_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.voided_at IS NOT NULL OR (to_jsonb(OLD) - '{voided_at,voided_by_name,void_reason}'::text[])
+       IS DISTINCT FROM (to_jsonb(NEW) - '{voided_at,voided_by_name,void_reason}'::text[]) THEN
+        RAISE EXCEPTION 'facts of drivers are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION driver_of_user(wanted text) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT a.driver FROM driver_accounts a WHERE a.user_id = wanted
 $$;
+
+CREATE FUNCTION driver_roster_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR (to_jsonb(OLD) - 'organisation') IS DISTINCT FROM (to_jsonb(NEW) - 'organisation') THEN
+        RAISE EXCEPTION 'entries of rosters are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION duty_follows_drivers() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    moved text[] := (SELECT array_agg(n.id) FROM new_rows n JOIN old_rows o USING (id) WHERE n.organisation <> o.organisation);
+BEGIN
+    IF moved IS NULL THEN RETURN NULL; END IF;
+    UPDATE driver_rosters p SET organisation = n.organisation FROM new_rows n WHERE n.id = ANY (moved) AND p.driver = n.id;
+    UPDATE driver_leaves p SET organisation = n.organisation FROM new_rows n WHERE n.id = ANY (moved) AND p.driver = n.id;
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION end_alert_reads() RETURNS trigger
     LANGUAGE plpgsql
@@ -1932,6 +1966,52 @@ CREATE TABLE calendar_days (
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE call_back_draws (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    period text NOT NULL,
+    seed text NOT NULL,
+    permille integer NOT NULL,
+    population integer NOT NULL,
+    list_sha256 text NOT NULL,
+    drawn_by text[] NOT NULL,
+    drawn_name text NOT NULL,
+    drawn_at timestamp with time zone NOT NULL,
+    CONSTRAINT call_back_draws_period_check CHECK ((period ~ '^20[2-9][0-9](0[1-9]|1[0-2])$'::text)),
+    CONSTRAINT call_back_draws_permille_check CHECK (((permille >= 1) AND (permille <= 1000))),
+    CONSTRAINT call_back_draws_population_check CHECK ((population >= 0))
+);
+
+CREATE TABLE call_back_results (
+    no bigint NOT NULL,
+    call_back text NOT NULL,
+    outcome text NOT NULL,
+    note text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    persons text[] NOT NULL,
+    actor_name text NOT NULL,
+    CONSTRAINT call_back_results_outcome_check CHECK ((outcome = ANY (ARRAY['satisfied'::text, 'unsatisfied'::text, 'not_reached'::text, 'refused'::text])))
+);
+
+ALTER TABLE call_back_results ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME call_back_results_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE call_backs (
+    id text NOT NULL,
+    draw text NOT NULL,
+    organisation text NOT NULL,
+    request text NOT NULL,
+    number text NOT NULL,
+    rank integer NOT NULL,
+    CONSTRAINT call_backs_rank_check CHECK ((rank > 0))
+);
+
 CREATE TABLE card_bindings (
     card text NOT NULL,
     plate text NOT NULL,
@@ -2485,6 +2565,122 @@ CREATE TABLE driver_card_events (
 );
 
 COMMENT ON TABLE driver_card_events IS 'Driver cards put in and pulled out.';
+
+CREATE TABLE driver_facts (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    driver text NOT NULL,
+    kind text NOT NULL,
+    day date NOT NULL,
+    reference text NOT NULL,
+    note text NOT NULL,
+    entered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    entered_by text[] NOT NULL,
+    entered_by_name text NOT NULL,
+    voided_at timestamp with time zone,
+    voided_by_name text,
+    void_reason text,
+    CONSTRAINT driver_facts_check CHECK ((((voided_at IS NULL) = (void_reason IS NULL)) AND ((voided_at IS NULL) = (voided_by_name IS NULL))))
+);
+
+CREATE TABLE driver_leave_events (
+    paper text NOT NULL,
+    version integer NOT NULL,
+    step text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    persons text[] NOT NULL,
+    actor_name text NOT NULL,
+    address text NOT NULL,
+    device text NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT driver_leave_events_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE driver_leaves (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    driver text NOT NULL,
+    kind text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    version integer NOT NULL,
+    CONSTRAINT driver_leaves_check CHECK ((until > since)),
+    CONSTRAINT driver_leaves_state_check CHECK ((state = ANY (ARRAY['asked'::text, 'approved'::text, 'rejected'::text, 'cancelled'::text, 'ended'::text]))),
+    CONSTRAINT driver_leaves_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE driver_leaves IS '请假: what its thread (driver_leave_events) comes to.';
+
+CREATE TABLE driver_objection_decisions (
+    objection text NOT NULL,
+    upheld boolean NOT NULL,
+    reason text NOT NULL,
+    decided_by text[] NOT NULL,
+    decided_name text NOT NULL,
+    decided_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE driver_objections (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    driver text NOT NULL,
+    period text NOT NULL,
+    line text NOT NULL,
+    reason text NOT NULL,
+    raised_by text[] NOT NULL,
+    raised_name text NOT NULL,
+    raised_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE driver_rosters (
+    no bigint NOT NULL,
+    organisation text NOT NULL,
+    driver text NOT NULL,
+    kind text NOT NULL,
+    first_day date NOT NULL,
+    shifts jsonb,
+    note text NOT NULL,
+    entered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    entered_by text NOT NULL,
+    entered_by_name text NOT NULL,
+    CONSTRAINT driver_rosters_kind_check CHECK ((kind = ANY (ARRAY['week'::text, 'day'::text])))
+);
+
+COMMENT ON TABLE driver_rosters IS '排班: the week of a driver from first_day on, or the one day first_day.';
+
+ALTER TABLE driver_rosters ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME driver_rosters_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE driver_score_tables (
+    organisation text NOT NULL,
+    version integer NOT NULL,
+    valid_from date NOT NULL,
+    body jsonb NOT NULL,
+    made_by text[] NOT NULL,
+    made_by_name text NOT NULL,
+    made_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT driver_score_tables_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE driver_sheets (
+    driver text NOT NULL,
+    period text NOT NULL,
+    organisation text NOT NULL,
+    score integer NOT NULL,
+    body jsonb NOT NULL,
+    issued_by text[] NOT NULL,
+    issued_name text NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    CONSTRAINT driver_sheets_period_check CHECK ((period ~ '^20[2-9][0-9]Q[1-4]$'::text))
+);
 
 CREATE TABLE drivers (
     id text NOT NULL,
@@ -3065,7 +3261,7 @@ CREATE TABLE messages (
     CONSTRAINT messages_about_one CHECK (((case_id IS NULL) <> (trip IS NULL)))
 );
 
-COMMENT ON COLUMN messages.trip IS 'Path of what it is about: trip-requests/<id>, dispatches/<id>, vehicle-papers/<id>, maintenance/<id>.';
+COMMENT ON COLUMN messages.trip IS 'Path of what it is about: trip-requests/<id>, dispatches/<id>, vehicle-papers/<id>, maintenance/<id>, driver-leaves/<id>.';
 
 COMMENT ON COLUMN messages.person IS 'users.id: for him alone; permission is empty then.';
 
@@ -4547,6 +4743,21 @@ ALTER TABLE ONLY backtests
 ALTER TABLE ONLY calendar_days
     ADD CONSTRAINT calendar_days_pkey PRIMARY KEY (day);
 
+ALTER TABLE ONLY call_back_draws
+    ADD CONSTRAINT call_back_draws_organisation_period_key UNIQUE (organisation, period);
+
+ALTER TABLE ONLY call_back_draws
+    ADD CONSTRAINT call_back_draws_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY call_back_results
+    ADD CONSTRAINT call_back_results_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY call_backs
+    ADD CONSTRAINT call_backs_draw_rank_key UNIQUE (draw, rank);
+
+ALTER TABLE ONLY call_backs
+    ADD CONSTRAINT call_backs_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_pkey PRIMARY KEY (card, valid_from);
 
@@ -4663,6 +4874,33 @@ ALTER TABLE ONLY driver_accounts
 
 ALTER TABLE ONLY driver_card_events
     ADD CONSTRAINT driver_card_events_pkey PRIMARY KEY (report);
+
+ALTER TABLE ONLY driver_facts
+    ADD CONSTRAINT driver_facts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY driver_leave_events
+    ADD CONSTRAINT driver_leave_events_pkey PRIMARY KEY (paper, version);
+
+ALTER TABLE ONLY driver_leaves
+    ADD CONSTRAINT driver_leaves_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY driver_objection_decisions
+    ADD CONSTRAINT driver_objection_decisions_pkey PRIMARY KEY (objection);
+
+ALTER TABLE ONLY driver_objections
+    ADD CONSTRAINT driver_objections_driver_period_line_key UNIQUE (driver, period, line);
+
+ALTER TABLE ONLY driver_objections
+    ADD CONSTRAINT driver_objections_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY driver_rosters
+    ADD CONSTRAINT driver_rosters_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY driver_score_tables
+    ADD CONSTRAINT driver_score_tables_pkey PRIMARY KEY (organisation, version);
+
+ALTER TABLE ONLY driver_sheets
+    ADD CONSTRAINT driver_sheets_pkey PRIMARY KEY (driver, period);
 
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_pkey PRIMARY KEY (id);
@@ -4822,6 +5060,9 @@ ALTER TABLE ONLY oidc_links
 
 ALTER TABLE ONLY oidc_logins
     ADD CONSTRAINT oidc_logins_pkey PRIMARY KEY (state_sha256);
+
+ALTER TABLE ONLY driver_leaves
+    ADD CONSTRAINT one_leave_of_driver EXCLUDE USING gist (int8range(hashtextextended(driver, (0)::bigint), hashtextextended(driver, (0)::bigint), '[]'::text) WITH &&, text_range(driver, driver, '[]'::text) WITH &&, tstzrange(since, until) WITH &&) WHERE ((state = ANY (ARRAY['asked'::text, 'approved'::text, 'ended'::text])));
 
 ALTER TABLE ONLY trip_dispatches
     ADD CONSTRAINT one_trip_of_driver EXCLUDE USING gist (int8range(hashtextextended(driver, (0)::bigint), hashtextextended(driver, (0)::bigint), '[]'::text) WITH &&, text_range(driver, driver, '[]'::text) WITH &&, tstzrange(planned_departure, GREATEST(planned_return, extended_return)) WITH &&) WHERE ((holds AND (driver IS NOT NULL)));
@@ -5166,6 +5407,10 @@ CREATE INDEX backtests_of_unit ON backtests USING btree (organisation, no DESC);
 
 CREATE INDEX backtests_open ON backtests USING btree (queued_at, no) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
 
+CREATE INDEX call_back_draws_listed ON call_back_draws USING btree (period DESC, id);
+
+CREATE INDEX call_back_results_of ON call_back_results USING btree (call_back, no DESC);
+
 CREATE INDEX card_bindings_plate ON card_bindings USING btree (plate, valid_from);
 
 CREATE INDEX case_alert_news_of ON case_alert_news USING btree (case_id);
@@ -5283,6 +5528,24 @@ CREATE INDEX dispatch_orders_planned ON dispatch_orders USING btree (planned_dep
 CREATE INDEX dispatch_orders_vehicle ON dispatch_orders USING btree (vehicle, planned_departure);
 
 CREATE INDEX dispatch_orders_waiting ON dispatch_orders USING btree (vehicle) WHERE (is_newest AND (NOT counts));
+
+CREATE INDEX driver_facts_of ON driver_facts USING btree (driver, day, id);
+
+CREATE UNIQUE INDEX driver_facts_once ON driver_facts USING btree (driver, kind, day, reference) WHERE (voided_at IS NULL);
+
+CREATE INDEX driver_leaves_listed ON driver_leaves USING btree (since DESC, id);
+
+CREATE INDEX driver_leaves_of ON driver_leaves USING btree (driver, since DESC, id);
+
+CREATE INDEX driver_leaves_of_units ON driver_leaves USING btree (organisation, since DESC, id);
+
+CREATE INDEX driver_leaves_states ON driver_leaves USING btree (state, since DESC, id);
+
+CREATE INDEX driver_rosters_newest ON driver_rosters USING btree (driver, no DESC);
+
+CREATE INDEX driver_rosters_of ON driver_rosters USING btree (driver, kind, first_day, no);
+
+CREATE INDEX driver_sheets_listed ON driver_sheets USING btree (period, driver);
 
 CREATE INDEX drivers_by_name ON drivers USING btree (name, id);
 
@@ -5496,6 +5759,8 @@ CREATE INDEX terminal_reports_vehicle ON terminal_reports USING btree (vehicle, 
 
 CREATE INDEX terminals_updated ON terminals USING btree (updated_at);
 
+CREATE INDEX trip_dispatches_driven ON trip_dispatches USING btree (driver, actual_departure) WHERE (driver IS NOT NULL);
+
 CREATE INDEX trip_dispatches_driver_user ON trip_dispatches USING btree (driver_user, planned_departure DESC, id) WHERE (driver_user IS NOT NULL);
 
 CREATE INDEX trip_dispatches_listed ON trip_dispatches USING btree (created_at DESC, id);
@@ -5515,6 +5780,8 @@ CREATE INDEX trip_dispatches_states ON trip_dispatches USING btree (state, plann
 CREATE INDEX trip_dispatches_vehicle ON trip_dispatches USING btree (vehicle, planned_departure DESC, id);
 
 CREATE INDEX trip_links_requests ON trip_links USING btree (request_id);
+
+CREATE INDEX trip_request_events_confirmed ON trip_request_events USING btree (at, paper) WHERE (step = ANY (ARRAY['confirm'::text, 'confirm-silent'::text]));
 
 CREATE INDEX trip_requests_deciders ON trip_requests USING gin (deciders) WHERE (deciders IS NOT NULL);
 
@@ -5684,6 +5951,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON assessment_tables REFERENCING OLD TA
 
 CREATE TRIGGER audit_delete AFTER DELETE ON calendar_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON call_back_draws REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('call-back-draws', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON call_back_results REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('call-backs', 'no', 'r ->> ''call_back''', '(SELECT c.organisation FROM call_backs c WHERE c.id = r ->> ''call_back'')', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON card_bindings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON cases REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('cases', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
@@ -5705,6 +5976,20 @@ CREATE TRIGGER audit_delete AFTER DELETE ON dispatch_orders REFERENCING OLD TABL
 CREATE TRIGGER audit_delete AFTER DELETE ON disposition_codes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('disposition-codes', 'code', 'r ->> ''code''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON driver_accounts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-accounts', 'driver', 'r ->> ''driver''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON driver_facts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-facts', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON driver_leaves REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-leaves', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON driver_objection_decisions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-objections', 'objection', 'r ->> ''objection''', '(SELECT o.organisation FROM driver_objections o WHERE o.id = r ->> ''objection'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON driver_objections REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-objections', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON driver_rosters REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-rosters', 'no', 'r ->> ''driver''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON driver_score_tables REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-score-tables', 'organisation, version', 'r ->> ''organisation''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON driver_sheets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-sheets', 'driver, period', '(r ->> ''driver'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON drivers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -5796,6 +6081,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON assessment_tables REFERENCING NEW TA
 
 CREATE TRIGGER audit_insert AFTER INSERT ON calendar_days REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON call_back_draws REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('call-back-draws', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON call_back_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('call-backs', 'no', 'r ->> ''call_back''', '(SELECT c.organisation FROM call_backs c WHERE c.id = r ->> ''call_back'')', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON card_bindings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON cases REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('cases', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
@@ -5817,6 +6106,20 @@ CREATE TRIGGER audit_insert AFTER INSERT ON dispatch_orders REFERENCING NEW TABL
 CREATE TRIGGER audit_insert AFTER INSERT ON disposition_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('disposition-codes', 'code', 'r ->> ''code''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON driver_accounts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-accounts', 'driver', 'r ->> ''driver''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON driver_facts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-facts', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON driver_leaves REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-leaves', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON driver_objection_decisions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-objections', 'objection', 'r ->> ''objection''', '(SELECT o.organisation FROM driver_objections o WHERE o.id = r ->> ''objection'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON driver_objections REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-objections', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON driver_rosters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-rosters', 'no', 'r ->> ''driver''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON driver_score_tables REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-score-tables', 'organisation, version', 'r ->> ''organisation''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON driver_sheets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-sheets', 'driver, period', '(r ->> ''driver'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON drivers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -5914,6 +6217,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON assessment_tables REFERENCING OLD TA
 
 CREATE TRIGGER audit_update AFTER UPDATE ON calendar_days REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('calendar-days', 'day', 'r ->> ''day''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON call_back_draws REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('call-back-draws', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON call_back_results REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('call-backs', 'no', 'r ->> ''call_back''', '(SELECT c.organisation FROM call_backs c WHERE c.id = r ->> ''call_back'')', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON card_bindings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('fuel-cards', 'card, valid_from', 'r ->> ''card''', '(SELECT c.organisation FROM fuel_cards c WHERE c.id = r ->> ''card'')', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON cases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('cases', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
@@ -5935,6 +6242,20 @@ CREATE TRIGGER audit_update AFTER UPDATE ON dispatch_orders REFERENCING OLD TABL
 CREATE TRIGGER audit_update AFTER UPDATE ON disposition_codes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('disposition-codes', 'code', 'r ->> ''code''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON driver_accounts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-accounts', 'driver', 'r ->> ''driver''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON driver_facts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-facts', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON driver_leaves REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-leaves', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON driver_objection_decisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-objections', 'objection', 'r ->> ''objection''', '(SELECT o.organisation FROM driver_objections o WHERE o.id = r ->> ''objection'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON driver_objections REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-objections', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON driver_rosters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-rosters', 'no', 'r ->> ''driver''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON driver_score_tables REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-score-tables', 'organisation, version', 'r ->> ''organisation''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON driver_sheets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('driver-sheets', 'driver, period', '(r ->> ''driver'') || ''/'' || (r ->> ''period'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('drivers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -6006,6 +6327,12 @@ CREATE TRIGGER audit_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS 
 
 CREATE TRIGGER audit_update AFTER UPDATE ON webhooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('webhooks', 'subscription_no', 'r ->> ''subscription_no''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER call_back_draws_stay BEFORE DELETE OR UPDATE ON call_back_draws FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER call_back_results_stay BEFORE DELETE OR UPDATE ON call_back_results FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER call_backs_stay BEFORE DELETE OR UPDATE ON call_backs FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER case_attachments_stay BEFORE DELETE OR UPDATE ON case_attachments FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER case_events_stay BEFORE DELETE OR UPDATE ON case_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
@@ -6034,7 +6361,29 @@ CREATE TRIGGER cost_statements_are_not_removed BEFORE DELETE ON cost_statements 
 
 CREATE TRIGGER dispatch_orders_supersede BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION supersede_dispatch_order();
 
+CREATE TRIGGER driver_duty_follows AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION duty_follows_drivers();
+
+CREATE TRIGGER driver_facts_stand BEFORE DELETE OR UPDATE ON driver_facts FOR EACH ROW EXECUTE FUNCTION driver_fact_stands();
+
 CREATE TRIGGER driver_files_follow AFTER UPDATE ON drivers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION files_follow_drivers();
+
+CREATE TRIGGER driver_leave_events_stay BEFORE DELETE OR UPDATE ON driver_leave_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER driver_leave_events_stay_all BEFORE TRUNCATE ON driver_leave_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER driver_leaves_are_not_removed BEFORE DELETE ON driver_leaves FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER driver_objection_decisions_stay BEFORE DELETE OR UPDATE ON driver_objection_decisions FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER driver_objections_stay BEFORE DELETE OR UPDATE ON driver_objections FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER driver_rosters_stand BEFORE DELETE OR UPDATE ON driver_rosters FOR EACH ROW EXECUTE FUNCTION driver_roster_stands();
+
+CREATE TRIGGER driver_score_tables_stay BEFORE DELETE OR UPDATE ON driver_score_tables FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER driver_sheets_stay BEFORE DELETE OR UPDATE ON driver_sheets FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER driver_sheets_stay_all BEFORE TRUNCATE ON driver_sheets FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER evidence_positions_stay BEFORE DELETE OR UPDATE ON evidence_positions FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
@@ -6300,6 +6649,15 @@ ALTER TABLE ONLY backtest_examples
 ALTER TABLE ONLY backtests
     ADD CONSTRAINT backtests_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
+ALTER TABLE ONLY call_back_results
+    ADD CONSTRAINT call_back_results_call_back_fkey FOREIGN KEY (call_back) REFERENCES call_backs(id);
+
+ALTER TABLE ONLY call_backs
+    ADD CONSTRAINT call_backs_draw_fkey FOREIGN KEY (draw) REFERENCES call_back_draws(id);
+
+ALTER TABLE ONLY call_backs
+    ADD CONSTRAINT call_backs_request_fkey FOREIGN KEY (request) REFERENCES trip_requests(id);
+
 ALTER TABLE ONLY card_bindings
     ADD CONSTRAINT card_bindings_card_fkey FOREIGN KEY (card) REFERENCES fuel_cards(id);
 
@@ -6377,6 +6735,27 @@ ALTER TABLE ONLY driver_accounts
 
 ALTER TABLE ONLY driver_card_events
     ADD CONSTRAINT driver_card_events_report_fkey FOREIGN KEY (report) REFERENCES terminal_reports(no) ON DELETE CASCADE;
+
+ALTER TABLE ONLY driver_facts
+    ADD CONSTRAINT driver_facts_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
+
+ALTER TABLE ONLY driver_leave_events
+    ADD CONSTRAINT driver_leave_events_paper_fkey FOREIGN KEY (paper) REFERENCES driver_leaves(id);
+
+ALTER TABLE ONLY driver_leaves
+    ADD CONSTRAINT driver_leaves_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
+
+ALTER TABLE ONLY driver_objection_decisions
+    ADD CONSTRAINT driver_objection_decisions_objection_fkey FOREIGN KEY (objection) REFERENCES driver_objections(id);
+
+ALTER TABLE ONLY driver_objections
+    ADD CONSTRAINT driver_objections_driver_period_fkey FOREIGN KEY (driver, period) REFERENCES driver_sheets(driver, period);
+
+ALTER TABLE ONLY driver_rosters
+    ADD CONSTRAINT driver_rosters_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
+
+ALTER TABLE ONLY driver_sheets
+    ADD CONSTRAINT driver_sheets_driver_fkey FOREIGN KEY (driver) REFERENCES drivers(id);
 
 ALTER TABLE ONLY drivers
     ADD CONSTRAINT drivers_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
@@ -6652,6 +7031,12 @@ ALTER TABLE backtests ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE calendar_days ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE call_back_draws ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE call_back_results ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE call_backs ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE card_bindings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE case_attachments ENABLE ROW LEVEL SECURITY;
@@ -6698,6 +7083,12 @@ CREATE POLICY cleared ON backtests TO gongche_cleared USING (true) WITH CHECK (t
 
 CREATE POLICY cleared ON calendar_days TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON call_back_draws TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON call_back_results TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON call_backs TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON card_bindings TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON case_attachments TO gongche_cleared USING (true) WITH CHECK (true);
@@ -6737,6 +7128,22 @@ CREATE POLICY cleared ON disposition_codes TO gongche_cleared USING (true) WITH 
 CREATE POLICY cleared ON driver_accounts TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON driver_card_events TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON driver_facts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON driver_leave_events TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON driver_leaves TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON driver_objection_decisions TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON driver_objections TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON driver_rosters TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON driver_score_tables TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON driver_sheets TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON drivers TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -6904,6 +7311,22 @@ ALTER TABLE driver_accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE driver_card_events ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE driver_facts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE driver_leave_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE driver_leaves ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE driver_objection_decisions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE driver_objections ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE driver_rosters ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE driver_score_tables ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE driver_sheets ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE drivers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE evaluations ENABLE ROW LEVEL SECURITY;
@@ -6941,6 +7364,12 @@ CREATE POLICY everywhere ON backtest_examples TO gongche_everywhere USING (true)
 CREATE POLICY everywhere ON backtests TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON calendar_days TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON call_back_draws TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON call_back_results TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON call_backs TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON card_bindings TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -6981,6 +7410,22 @@ CREATE POLICY everywhere ON disposition_codes TO gongche_everywhere USING (true)
 CREATE POLICY everywhere ON driver_accounts TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON driver_card_events TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_facts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_leave_events TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_leaves TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_objection_decisions TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_objections TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_rosters TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_score_tables TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON driver_sheets TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON drivers TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -7228,6 +7673,16 @@ CREATE POLICY reach ON backtests TO gongche_app USING ((organisation = ANY (( SE
 
 CREATE POLICY reach ON calendar_days FOR SELECT TO gongche_app USING (true);
 
+CREATE POLICY reach ON call_back_draws TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON call_back_results TO gongche_app USING ((EXISTS ( SELECT
+   FROM call_backs c
+  WHERE (c.id = call_back_results.call_back)))) WITH CHECK ((EXISTS ( SELECT
+   FROM call_backs c
+  WHERE (c.id = call_back_results.call_back))));
+
+CREATE POLICY reach ON call_backs TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON card_bindings TO gongche_app USING ((EXISTS ( SELECT
    FROM fuel_cards c
   WHERE (c.id = card_bindings.card)))) WITH CHECK ((EXISTS ( SELECT
@@ -7309,6 +7764,30 @@ CREATE POLICY reach ON driver_accounts TO gongche_app USING ((EXISTS ( SELECT
 CREATE POLICY reach ON driver_card_events FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM terminal_reports r
   WHERE (r.no = driver_card_events.report))));
+
+CREATE POLICY reach ON driver_facts TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON driver_leave_events TO gongche_app USING ((EXISTS ( SELECT
+   FROM driver_leaves l
+  WHERE (l.id = driver_leave_events.paper)))) WITH CHECK ((EXISTS ( SELECT
+   FROM driver_leaves l
+  WHERE (l.id = driver_leave_events.paper))));
+
+CREATE POLICY reach ON driver_leaves TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON driver_objection_decisions TO gongche_app USING ((EXISTS ( SELECT
+   FROM driver_objections o
+  WHERE (o.id = driver_objection_decisions.objection)))) WITH CHECK ((EXISTS ( SELECT
+   FROM driver_objections o
+  WHERE (o.id = driver_objection_decisions.objection))));
+
+CREATE POLICY reach ON driver_objections TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON driver_rosters TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON driver_score_tables FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
+CREATE POLICY reach ON driver_sheets TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON drivers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -7600,6 +8079,8 @@ CREATE POLICY reach_delete ON disposition_codes FOR DELETE TO gongche_app USING 
 
 CREATE POLICY reach_delete ON driver_card_events FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON driver_score_tables FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_delete ON evaluations FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON evidence_of_alerts FOR DELETE TO gongche_app USING (false);
@@ -7687,6 +8168,8 @@ CREATE POLICY reach_insert ON dispatch_orders FOR INSERT TO gongche_app WITH CHE
 CREATE POLICY reach_insert ON disposition_codes FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON driver_card_events FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON driver_score_tables FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_insert ON evaluations FOR INSERT TO gongche_app WITH CHECK (false);
 
@@ -7777,6 +8260,8 @@ CREATE POLICY reach_update ON dispatch_orders FOR UPDATE TO gongche_app USING ((
 CREATE POLICY reach_update ON disposition_codes FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON driver_card_events FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON driver_score_tables FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON evaluations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 

@@ -32,6 +32,11 @@ from api.documents.assessments import router as assessment_papers
 from api.documents.endpoints import router as documents
 from api.documents.monthly import router as reports
 from api.documents.rendering import AT_ONCE
+from api.drivers.driving import router as driving
+from api.drivers.duty import router as duty
+from api.drivers.leaves import router as driver_leaves
+from api.drivers.records import router as driver_records
+from api.drivers.sheets import router as driver_sheets
 from api.evaluations.endpoints import router as evaluations
 from api.exchange.endpoints import router as exchange
 from api.identity.endpoints import ROUTERS as identity
@@ -60,6 +65,7 @@ from api.statistics.recent import Recent
 from api.subscriptions.endpoints import router as subscriptions
 from api.subscriptions.webhooks import router as webhooks
 from api.tracks.endpoints import router as tracks
+from api.trips.call_backs import router as call_backs
 from api.trips.dispatches import router as dispatches
 from api.trips.places import router as trip_places
 from api.trips.requests import router as trip_requests
@@ -122,11 +128,17 @@ _ROUTERS: Final = (
     trip_requests,
     dispatches,
     approval_tables,
+    call_backs,
     vehicle_sheets,
     vehicle_papers,
     vehicle_documents,
     vehicle_file,
     maintenance,
+    duty,
+    driving,
+    driver_leaves,
+    driver_records,
+    driver_sheets,
     cost_entries,
     tariffs,
     statements,

@@ -21,6 +21,7 @@ from api.backtests.schemas import BODIES as BACKTESTS
 from api.cases.bodies import BODIES as SUPERVISION
 from api.commands.schemas import BODIES as COMMANDS
 from api.costs.bodies import BODIES as COSTS
+from api.drivers.bodies import BODIES as DRIVERS
 from api.exchange.schemas import BODIES as EXCHANGE
 from api.identity.schemas import BODIES as IDENTITY
 from api.messages.schemas import BODIES as MESSAGES
@@ -86,6 +87,7 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
         *SUPERVISION,
         *TRIPS,
         *VEHICLES,
+        *DRIVERS,
         *COSTS,
         *ASSESSMENT,
         *BACKTESTS,

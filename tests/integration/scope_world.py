@@ -33,6 +33,7 @@ from tests.identity_key import identity_key
 from tests.integration import (
     scope_backtests,
     scope_commands,
+    scope_drivers,
     scope_exchange,
     scope_messages,
     scope_reports,
@@ -270,6 +271,8 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
     await fill_trips(pool, unit)
     await scope_vehicles.fill(pool, unit)
     await fill_costs(pool, unit)
+    await scope_drivers.fill(pool, unit)
+    await scope_drivers.fill_sheets(pool, unit)
     await scope_exchange.fill(pool, unit)
     await scope_messages.fill(pool, unit)
     await scope_backtests.fill(pool, unit)

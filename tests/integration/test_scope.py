@@ -20,6 +20,7 @@ from tests.integration import (
     scope_backtests,
     scope_commands,
     scope_costs,
+    scope_drivers,
     scope_messages,
     scope_reports,
     scope_trips,
@@ -42,7 +43,7 @@ OWNED = {
     "alert_feed": "alert_id", "vehicle_states": "vehicle_no", "evidence_of_alerts": "sha256", "evidence_positions": "sha256", "evaluations": "subject", "judge_due": "key",
     "rule_parameters": "organisation", "alert_receipts": "alert_id", "alert_dispositions": "alert_id", **OWNED_CASES, **OWNED_ASSESSMENTS,
     **OWNED_EXCHANGE, **scope_messages.OWNED, **scope_backtests.OWNED, **scope_commands.OWNED,
-    **scope_reports.OWNED, **scope_trips.OWNED, **scope_vehicles.OWNED, **scope_costs.OWNED,
+    **scope_reports.OWNED, **scope_trips.OWNED, **scope_vehicles.OWNED, **scope_costs.OWNED, **scope_drivers.OWNED,
 }  # fmt: skip
 #: What belongs to whoever made it, in whatever unit.
 OF_SUBJECTS = {
@@ -137,6 +138,7 @@ async def test_every_table_that_requests_may_read_is_under_the_reach(units: Scop
         "approval_tables",  # those of the units above are read from below
         "assessment_tables",  # the same
         "tariffs",  # the same
+        "driver_score_tables",  # the same
         "process_samples",
         "exchange_notices",  # of one's units and of those above
     }

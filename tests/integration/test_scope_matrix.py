@@ -33,6 +33,7 @@ from tests.integration import (
     scope_backtests,
     scope_commands,
     scope_costs,
+    scope_drivers,
     scope_messages,
     scope_reports,
     scope_trips,
@@ -427,6 +428,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     **scope_trips.lines(Case, _get),
     **scope_vehicles.lines(Case, _get),
     **scope_costs.lines(Case, _get, _file),
+    **scope_drivers.lines(Case, _get),
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from api.trips.call_backs import BODIES as CALL_BACKS
 from api.trips.rules import ApprovalTableNew, DriverAccountSet
 from office.dispatch import contents as dispatches
 from office.requests import contents as requests
@@ -14,7 +15,7 @@ BODIES: Final[tuple[type[BaseModel], ...]] = tuple(
     dict.fromkeys(
         (
             requests.RequestContents, *requests.COMMANDS.values(), dispatches.DispatchNew, dispatches.DispatchSuggest, dispatches.DispatchEmergency,
-            *dispatches.COMMANDS.values(), ApprovalTableNew, DriverAccountSet,
+            *dispatches.COMMANDS.values(), ApprovalTableNew, DriverAccountSet, *CALL_BACKS,
         )
     )
 )  # fmt: skip

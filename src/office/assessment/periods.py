@@ -51,3 +51,9 @@ def parse(text: str) -> Period:
     """``2026`` or ``2026Q3``. Raises ValueError."""
     year, _, quarter = text.partition("Q")
     return Period(int(year), int(quarter) if quarter else 0)
+
+
+def last_over(today: date) -> Period:
+    """The last quarter that is over on ``today``."""
+    quarter = (today.month - 1) // 3
+    return Period(today.year, quarter) if quarter else Period(today.year - 1, 4)

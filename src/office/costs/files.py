@@ -17,10 +17,10 @@ from office.costs.entry import CostContents, body_of
 from office.costs.kinds import KIND_WORDS, PAYER_NAMES
 from office.costs.ledger import Origin, enter
 from office.supervision.actors import Actor
-from registry.refusals import UnreadableError, explain
+from registry.refusals import explain
 from registry.spelling import normal_plate
 from registry.statements.cells import Cell, code_of, day_of, number_of, text_of
-from registry.statements.files import read_sheets
+from registry.statements.named_rows import named_rows
 from registry.writing import in_transaction
 from runtime.connection import Connection
 from runtime.errors import DeclinedError
@@ -28,8 +28,6 @@ from runtime.errors import DeclinedError
 #: Rows of a file, errors that are told.
 MAX_ROWS: Final = 5_000
 MAX_ERRORS: Final = 100
-#: A row with one of these in front is a sum, no record.
-_SUMS: Final = ("合计", "总计", "小计", "共计", "本页")
 HEADERS: Final = {
     "流水号": "entry_no", "凭单号": "entry_no", "单位编号": "organisation", "单位": "organisation", "车辆": "vehicle", "车辆编号": "vehicle", "车牌": "plate",
     "车牌号": "plate", "号牌": "plate", "费用种类": "kind", "费用类型": "kind", "种类": "kind", "发生日": "occurred_on", "发生日期": "occurred_on",
@@ -188,33 +186,7 @@ def _value(name: str, cell: Cell, kind: str | None) -> Any:
 
 def _rows(data: bytes, charset: str | None) -> Iterator[tuple[int, dict[str, Cell], bool]]:
     """(row in the file, its cells by field, whether it is a row of sums) of the first sheet with the headers."""
-    names: dict[int, str] = {}
-    count = 0
-    for sheet in read_sheets(data, charset):
-        for number, cells in sheet.lines():
-            if not names:
-                found = {
-                    k: HEADERS[text]
-                    for k, cell in enumerate(cells)
-                    if (text := text_of(cell).replace(" ", "")) in HEADERS
-                }
-                if {"kind", "amount_fen", "occurred_on"} <= set(found.values()):
-                    if len(set(found.values())) < len(found):
-                        raise UnreadableError(
-                            "有两列是同一内容，请留一列 · two columns mean the same", row=number
-                        )
-                    names = found
-                continue
-            count += 1
-            if count > MAX_ROWS:
-                raise UnreadableError(
-                    f"超过 {MAX_ROWS} 行，请分次导入 · more than {MAX_ROWS} rows; import in parts"
-                )
-            first = next((text for cell in cells if (text := text_of(cell))), "")
-            named = {name: cells[k] for k, name in names.items() if k < len(cells)}
-            yield number, named, first.startswith(_SUMS)
-        if names:
-            return
-    raise UnreadableError(
-        "没有找到表头，至少须有“费用种类”“发生日”“金额”三列 · no header: the columns 费用种类, 发生日 and 金额 are needed"
-    )
+    return named_rows(
+        data, charset, HEADERS, ("kind", "amount_fen", "occurred_on"), MAX_ROWS,
+        "没有找到表头，至少须有“费用种类”“发生日”“金额”三列 · no header: the columns 费用种类, 发生日 and 金额 are needed",
+    )  # fmt: skip

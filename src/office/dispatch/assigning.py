@@ -9,6 +9,7 @@ from typing import Final
 from office.dispatch import vehicles
 from office.dispatch.asking import allowed, seen
 from office.dispatch.contents import DispatchEmergency, DispatchNew
+from office.dispatch.drivers import refuse_unable
 from office.dispatch.opening import first_body, link_body, refuse_decider, time_of
 from office.dispatch.papers import Desk, add_to_dispatch, add_to_request, begin_with, open_dispatch
 from office.dispatch.threads import DispatchThread, RequestThread, new_id
@@ -61,6 +62,7 @@ async def assign(desk: Desk, actor: Actor, given: DispatchNew) -> DispatchThread
     refuse_decider(requests, sent.driver_user)
     await vehicles.hold(desk.connection, sent.vehicle.no, sent.driver)
     await vehicles.refuse_taken(desk.connection, sent.vehicle, sent.driver, sent.driver_name, since, until)
+    await refuse_unable(desk.connection, sent, since, until)
     body = await first_body(desk, sent, ordered, since, until, "normal")
     body["chosen"] = {"way": "manual"} if given.suggestion is None else {"way": "suggested"} | given.suggestion.model_dump(exclude_none=True)  # fmt: skip
     if given.note is not None:
@@ -128,6 +130,7 @@ async def emergency(desk: Desk, actor: Actor, given: DispatchEmergency) -> Dispa
         raise StepRefusedError(Refusal.NO_PERSON, 0, TripState.DRAFT)
     await vehicles.hold(connection, sent.vehicle.no, sent.driver)
     await vehicles.refuse_taken(connection, sent.vehicle, sent.driver, sent.driver_name, since, until)
+    await refuse_unable(connection, sent, since, until, called=True)
     id, dispatch = new_id(Paper.REQUEST, desk.now), new_id(Paper.DISPATCH, desk.now)
     contents = plain(given) | {
         "kind": "emergency",

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from office.dispatch import vehicles
+from office.dispatch.drivers import refuse_unable
 from office.dispatch.opening import first_body, link_body, refuse_decider
 from office.dispatch.papers import Desk, add_to_request, open_dispatch
 from office.dispatch.planner.batch import Assignment
@@ -102,6 +103,7 @@ async def _open(desk: Desk, thread: RequestThread, made: Assignment) -> None:
     refuse_decider([thread.paper], sent.driver_user)
     await vehicles.hold(desk.connection, sent.vehicle.no, sent.driver)
     await vehicles.refuse_taken(desk.connection, sent.vehicle, sent.driver, sent.driver_name, since, until)
+    await refuse_unable(desk.connection, sent, since, until)
     threads: Sequence[RequestThread] = [thread]
     body = await first_body(desk, sent, threads, since, until, "normal")
     body["chosen"] = {"way": "auto", "rank": 1}

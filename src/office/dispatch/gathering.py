@@ -10,6 +10,8 @@ from typing import Final
 import shapely
 
 from office.dispatch.accounts import users_of
+from office.dispatch.drives import back_today, tired
+from office.dispatch.driving import REST_S
 from office.dispatch.fitness import Fitness, fitness
 from office.dispatch.planner.facts import Busy, Car, Driver, Facts, Point, Told, Trip
 from office.dispatch.planner.reasons import Why
@@ -23,6 +25,7 @@ from registry.drivers import drivers_of_units
 from registry.fences import read_fences
 from registry.places import Place, stored_places
 from registry.seals import seals_within
+from registry.shifts import merged
 from registry.vehicles import VehicleInfo, vehicles_of_units
 from runtime.connection import Connection
 from runtime.errors import DeclinedError
@@ -83,9 +86,13 @@ async def gather(connection: Connection, clocks: Clocks, threads: Sequence[Reque
     told, elsewhere = _told(taken, ids, now, busy)
     trips += [trip for trip, _ in told]
     cars = [_car(vehicle, secret, bases.get(vehicle.id), worked, busy.get(vehicle.id, ()), fit) for vehicle, secret in found]  # fmt: skip
+    called = _called(taken, now)
+    ids_of_people = [id for id, _, _ in people]
+    driven = await back_today(connection, ids_of_people, _midnight(min(since, now)))
+    rests = await tired(connection, ids_of_people, since - timedelta(seconds=REST_S), min(until, now), clocks.rows)  # fmt: skip
     drivers = [
-        Driver(id, unit, f"user:{users[id]}" if id in users else None, licences=fit.held.get(id), load_s=worked["driver"].get(id, 0),
-               busy=(*elsewhere.get(id, ()), *fit.drivers.get(id, ())))
+        Driver(id, unit, f"user:{users[id]}" if id in users else None, _duty(fit, id, called), fit.held.get(id), load_s=worked["driver"].get(id, 0),
+               busy=(*elsewhere.get(id, ()), *_away(fit, id, called), *_rest(rests.get(id))), driven=tuple(driven.get(id, ())))
         for id, _, unit in people
     ]  # fmt: skip
     facts = Facts(
@@ -142,6 +149,42 @@ def _told(taken: Sequence[Taken], cars: Collection[str], now: datetime, busy: di
         if each.driver is not None:
             elsewhere.setdefault(each.driver, []).append(Busy(begin, end, Why.DRIVER_TAKEN))
     return told, elsewhere
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _rest(until_s: int | None) -> tuple[Busy, ...]:
+    """Who has just driven for four hours has to rest first."""
+    return () if until_s is None else (Busy(until_s - REST_S, until_s, Why.DRIVER_REST),)
+
+
+def _called(taken: Sequence[Taken], now: datetime) -> dict[str, list[tuple[int, int]]]:
+    """When drivers work whatever their rosters say: who is out now, and who was called for an emergency."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for each in taken:
+        if each.driver is not None and (each.state in OUT or each.kind == "emergency"):
+            until = max(each.until, now + _SOON) if each.state in OUT else each.until
+            found.setdefault(each.driver, []).append((_s(each.since), _s(until)))
+    return found
+
+
+def _duty(fit: Fitness, driver: str, called: Mapping[str, Sequence[tuple[int, int]]]) -> tuple[tuple[int, int], ...] | None:  # fmt: skip
+    duty = fit.duty.get(driver)
+    return None if duty is None else merged((*duty, *called.get(driver, ())))
+
+
+def _away(fit: Fitness, driver: str, called: Mapping[str, Sequence[tuple[int, int]]]) -> list[Busy]:
+    """Why a driver cannot be sent; his leave, as far as he is not out."""
+    found = []
+    for each in fit.drivers.get(driver, ()):
+        since = each.since_s
+        if each.why is Why.DRIVER_LEAVE:
+            since = max((until for begin, until in called.get(driver, ()) if begin < each.until_s and until > since), default=since)  # fmt: skip
+        if since < each.until_s:
+            found.append(Busy(since, each.until_s, each.why))
+    return found
 
 
 def _car(vehicle: VehicleInfo, secret: bool, base: Point | None, worked: Mapping[str, Mapping[str, int]], busy: Sequence[Busy], fit: Fitness) -> Car:  # fmt: skip

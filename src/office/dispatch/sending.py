@@ -19,6 +19,7 @@ from office.dispatch.contents import (
     Measured,
 )
 from office.dispatch.dispatch import Act, Dispatch, refusal
+from office.dispatch.drivers import refuse_unable
 from office.dispatch.opening import note_return, refuse_decider, trip_body
 from office.dispatch.papers import Desk, add_to_dispatch, add_to_request, settle_request
 from office.dispatch.shown import reached
@@ -228,6 +229,7 @@ async def _reassignment(desk: Desk, thread: DispatchThread, command: DispatchRea
     await vehicles.refuse_taken(
         desk.connection, sent.vehicle, sent.driver, sent.driver_name, since, until, thread.id
     )
+    await refuse_unable(desk.connection, sent, since, until, called=dispatch.kind == "emergency")
     return sent.body()
 
 
@@ -336,6 +338,9 @@ async def _change(desk: Desk, thread: DispatchThread, command: DispatchChange) -
             desk.connection, vehicle.vehicle, vehicle.driver, vehicle.driver_name, dispatch.planned_departure,
             command.extended_return, thread.id,
         )  # fmt: skip
+        await refuse_unable(
+            desk.connection, vehicle, dispatch.planned_departure, command.extended_return, out=True
+        )
     return {"trip": trip}
 
 

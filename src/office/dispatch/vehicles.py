@@ -1,4 +1,4 @@
-"""Which vehicles and drivers may be sent, and whose time is taken.
+"""Which vehicles may be sent (of drivers: ``drivers``), and whose time is taken.
 
 That no two dispatches of a vehicle, or of a driver, overlap is kept by constraints of the database (migrations/0061_trips.sql). Here the
 one that is in the way is named.
@@ -6,32 +6,21 @@ one that is in the way is named.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from office.requests.words import ConflictError
-from registry.drivers import drivers_of
-from registry.licences import BODY_NAMES, classes_for
+from registry.drivers import drivers_of, hold_driver
 from registry.order_cover import covers_within
-from registry.particulars import carries_of
 from registry.seals import sealed_within
-from registry.vehicle_papers import (
-    KIND_NAMES,
-    classes_short,
-    lapse_of_driver,
-    lapse_of_vehicle,
-    trip_days,
-)
+from registry.vehicle_papers import KIND_NAMES, lapse_of_vehicle, trip_days
 from registry.vehicles import VehicleInfo, official_on, vehicles_by_id
 from registry.writing import Lock, take_each
 from runtime.connection import Connection
 from runtime.errors import InvalidError
 from runtime.units import CHINA
-
-_SIGNED: Final = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +79,6 @@ async def fit(
     name = (await drivers_of(connection, [driver])).get(driver)
     if name is None:
         raise InvalidError("/driver", f"驾驶员 {driver} 未登记，或不在您的范围内，请另选一名 · no such driver, or not yours to send: {driver}")  # fmt: skip
-    if not driven:
-        await _refuse_unlicensed(connection, driver, name[0], found, since, until)
     row = await connection.fetchrow(
         "SELECT d.phone, a.user_id FROM drivers d LEFT JOIN driver_accounts a ON a.driver = d.id WHERE d.id = $1",
         driver,
@@ -119,37 +106,11 @@ async def _refuse_unfit(
         )
 
 
-async def _refuse_unlicensed(
-    connection: Connection, driver: str, name: str, vehicle: VehicleInfo, since: datetime, until: datetime
-) -> None:
-    """Raises InvalidError for a driver whose licence has ended then, or is none for such a vehicle."""
-    first, last = trip_days(since, until)
-    lapse = await lapse_of_driver(connection, driver, first, last)
-    if lapse is not None:
-        raise InvalidError(
-            "/driver",
-            f"驾驶员 {name} 的驾驶证有效期至 {lapse.last.isoformat()}，届时已过期，不能派出，请另选一名，或换证后登记新的驾驶证"
-            f" · the licence of {name} ends on {lapse.last.isoformat()}: choose another driver, or enter the new licence",
-        )
-    known = (await carries_of(connection, [vehicle.id])).get(vehicle.id)
-    if known is None or known.body is None:
-        return
-    held = await classes_short(connection, driver, known.body, known.automatic, first, last)
-    if held is not None:
-        wanted = "、".join(classes_for(known.body, automatic=known.automatic))
-        raise InvalidError(
-            "/driver",
-            f"驾驶员 {name} 的准驾车型为 {'、'.join(held)}，不能驾驶{BODY_NAMES[known.body]}（须 {wanted} 之一），请另选驾驶员或车辆"
-            f" · {name} holds {' '.join(held)}, and {vehicle.plate} needs one of {wanted}: choose another driver or vehicle",
-        )
-
-
 async def hold(connection: Connection, vehicle_no: int, driver: str | None) -> None:
     """Those who want the same vehicle, or the same driver, come here one after the other, and the later ones can be told whose it is."""
     await take_each(connection, Lock.SENT_VEHICLES, [vehicle_no])
     if driver is not None:
-        key = zlib.crc32(driver.encode())
-        await take_each(connection, Lock.SENT_DRIVERS, [key - 2 * _SIGNED if key >= _SIGNED else key])
+        await hold_driver(connection, driver)
 
 
 async def refuse_taken(

@@ -47,6 +47,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "trips:dispatch": "派车 / assign vehicles, change and cancel dispatches",
     "trips:drive": "出车 / accept, depart, return: the own dispatches",
     "trips:rules": "维护审批规则 / approval tables, accounts of drivers",
+    "drivers:decide": "审批请假、签发驾驶员考核 / decide on leave of drivers, issue their sheets, decide objections",
     "maintenance:approve": "审批维修 / decide on maintenance and what it may cost",
     "costs:read": "查看费用 / read costs, tariffs, statements",
     "costs:write": "登记费用 / enter, correct and reverse costs, import files of them",
@@ -142,6 +143,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "commands:control",
             "trips:read",
             "maintenance:approve",
+            "drivers:decide",
             "costs:read",
             "costs:tariffs",
         }
@@ -185,6 +187,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "trips:apply",
             "trips:approve",
             "maintenance:approve",
+            "drivers:decide",
             "costs:read",
             "costs:confirm",
         }

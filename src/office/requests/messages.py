@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+from office.drivers import messages as drivers
 from office.requests.table import STATE_NAMES, STEP_NAMES, Paper, TripAction, TripState
 from office.vehicles import messages as vehicles
 from runtime.connection import Connection
@@ -14,7 +15,13 @@ from runtime.connection import Connection
 #: How a message names its paper; what comes after is the id.
 PATHS: Final = {Paper.REQUEST: "trip-requests", Paper.DISPATCH: "dispatches"}
 #: Permissions of the messages to whoever has them.
-PERMISSIONS: Final = ("trips:approve", "trips:dispatch", "trips:enter", *vehicles.PERMISSIONS)
+PERMISSIONS: Final = (
+    "trips:approve",
+    "trips:dispatch",
+    "trips:enter",
+    *vehicles.PERMISSIONS,
+    *drivers.PERMISSIONS,
+)
 #: What cannot wait for the end of quiet hours.
 _URGENT: Final = frozenset(
     {TripAction.ASSIGN, TripAction.EMERGENCY, TripAction.REASSIGN, TripAction.CANCEL, TripAction.UNANSWERED}
@@ -42,8 +49,8 @@ async def tell(
 
 
 def sentence(trip: str, number: str | None, step: str, state: str) -> str:
-    """A step in words: all that leaves the program about a trip, a maintenance or a paper of a vehicle."""
-    told = vehicles.sentence(trip, number, step, state)
+    """A step in words: all that leaves the program about a trip, a maintenance, a paper of a vehicle or a driver."""
+    told = vehicles.sentence(trip, number, step, state) or drivers.sentence(trip, number, step, state)
     if told is not None:
         return told
     name = "申请单" if trip.startswith(PATHS[Paper.REQUEST]) else "派车单"

@@ -14,6 +14,7 @@ from office.dispatch.planner.solving import assign
 from office.dispatch.planner.travel import seconds_of, straight_m
 from office.dispatch.planner.weights import REST_S, Weights
 from office.dispatch.planner.world import licensed
+from registry.shifts import on_duty
 from runtime.arrays import Bools, Ints
 
 #: A vehicle without any driver serves hardly anything.
@@ -118,13 +119,13 @@ def _costs(cars: Sequence[Car], drivers: Sequence[Driver], weights: Weights) -> 
 
 
 def _is_free(driver: Driver, trip: Trip, told: Sequence[Trip]) -> bool:
-    on_duty = driver.duty is None or any(
-        since <= trip.departs_s and (trip.returns_s <= until or (trip.returns_s - trip.departs_s > 86_400 and trip.departs_s < until))
-        for since, until in driver.duty
-    )  # fmt: skip
     free = all(b.since_s >= trip.returns_s or b.until_s <= trip.departs_s for b in driver.busy)
     free &= all(t.departs_s >= trip.returns_s or t.returns_s <= trip.departs_s for t in told)
-    return on_duty and free and (driver.user is None or driver.user not in trip.decided)
+    return (
+        on_duty(driver.duty, trip.departs_s, trip.returns_s)
+        and free
+        and (driver.user is None or driver.user not in trip.decided)
+    )
 
 
 def _off(driver: Driver, trips: Sequence[Trip]) -> int:

@@ -23,7 +23,13 @@ _AT_ONCE, _MOST = 64, 1_024
 #: Drivers that are tried for a vehicle at most, on the average; and what may be better with another one.
 _TRIES = 3
 _DRIVERS = int(
-    Why.DRIVER_OFF | Why.DRIVER_TAKEN | Why.DRIVER_REST | Why.DRIVER_DAY | Why.DRIVER_DECIDED | Why.LICENCE
+    Why.DRIVER_OFF
+    | Why.DRIVER_LEAVE
+    | Why.DRIVER_TAKEN
+    | Why.DRIVER_REST
+    | Why.DRIVER_DAY
+    | Why.DRIVER_DECIDED
+    | Why.LICENCE
 )
 
 

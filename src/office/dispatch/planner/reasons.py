@@ -34,6 +34,7 @@ class Why(IntFlag):
     NOT_APPROVED = 1 << 22
     DRIVER_DECIDED = 1 << 23
     POOLING = 1 << 24
+    DRIVER_LEAVE = 1 << 25
 
 
 #: Of each its constraint in the specification, and what people read.
@@ -62,6 +63,7 @@ TEXTS: Final[dict[Why, tuple[str, str]]] = {
     Why.RESERVE: ("H9", "须留作应急或机要值班车 · kept in for emergencies or confidential trips"),
     Why.NOT_APPROVED: ("H10", "申请未经批准，或已失效 · not approved, or not any more"),
     Why.DRIVER_DECIDED: ("H11", "驾驶员审批过本申请 · the driver decided on this request"),
+    Why.DRIVER_LEAVE: ("H4", "驾驶员届时请假 · the driver is on leave"),
     Why.POOLING: ("H12", "不能合乘：绕行超过 20% 或 10 分钟，或有一方不同意、涉密、应急 · cannot be pooled"),
 }  # fmt: skip
 
