@@ -3451,6 +3451,33 @@ ALTER TABLE quarantine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE quotas (
+    no bigint NOT NULL,
+    organisation text NOT NULL,
+    quota_class text NOT NULL,
+    vehicles integer NOT NULL,
+    valid_from date NOT NULL,
+    approved_by text NOT NULL,
+    paper_no text NOT NULL,
+    note text NOT NULL,
+    entered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    entered_by text NOT NULL,
+    entered_by_name text NOT NULL,
+    CONSTRAINT quotas_quota_class_check CHECK ((quota_class = ANY (ARRAY['confidential'::text, 'emergency'::text, 'enforcement'::text, 'special'::text, 'guaranteed'::text, 'other'::text]))),
+    CONSTRAINT quotas_vehicles_check CHECK (((vehicles >= 0) AND (vehicles <= 100000)))
+);
+
+COMMENT ON TABLE quotas IS '编制: vehicles of a class that a unit may have, by the day from which it holds.';
+
+ALTER TABLE quotas ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME quotas_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE recomputations (
     vehicle_no integer NOT NULL,
     seq bigint NOT NULL,
@@ -4240,6 +4267,32 @@ CREATE TABLE vehicle_plates (
 
 COMMENT ON TABLE vehicle_plates IS 'History of vehicles.plate, by the times at which the register was told.';
 
+CREATE TABLE vehicle_quota_places (
+    no bigint NOT NULL,
+    vehicle text NOT NULL,
+    quota_class text NOT NULL,
+    tier text NOT NULL,
+    approved_by text NOT NULL,
+    paper_no text NOT NULL,
+    note text NOT NULL,
+    entered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    entered_by text NOT NULL,
+    entered_by_name text NOT NULL,
+    CONSTRAINT vehicle_quota_places_quota_class_check CHECK ((quota_class = ANY (ARRAY['confidential'::text, 'emergency'::text, 'enforcement'::text, 'special'::text, 'guaranteed'::text, 'other'::text]))),
+    CONSTRAINT vehicle_quota_places_tier_check CHECK ((tier = ANY (ARRAY['base'::text, 'need'::text, 'special_case'::text])))
+);
+
+COMMENT ON TABLE vehicle_quota_places IS '车辆的编制类别: the newest row of a vehicle counts.';
+
+ALTER TABLE vehicle_quota_places ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME vehicle_quota_places_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE vehicle_seals (
     no bigint NOT NULL,
     organisation text NOT NULL,
@@ -4886,6 +4939,9 @@ ALTER TABLE ONLY quarantine_ended
 ALTER TABLE ONLY quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY quotas
+    ADD CONSTRAINT quotas_pkey PRIMARY KEY (no);
+
 ALTER TABLE ONLY recomputations
     ADD CONSTRAINT recomputations_pkey PRIMARY KEY (vehicle_no);
 
@@ -5047,6 +5103,9 @@ ALTER TABLE ONLY vehicle_particulars
 
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT vehicle_plates_pkey PRIMARY KEY (vehicle_no, valid_from);
+
+ALTER TABLE ONLY vehicle_quota_places
+    ADD CONSTRAINT vehicle_quota_places_pkey PRIMARY KEY (no);
 
 ALTER TABLE ONLY vehicle_seals
     ADD CONSTRAINT vehicle_seals_pkey PRIMARY KEY (no);
@@ -5418,6 +5477,8 @@ CREATE INDEX quarantine_age ON quarantine USING btree (set_aside_at);
 
 CREATE INDEX quarantine_asked ON quarantine USING btree (asked_at, id) WHERE (asked_at IS NOT NULL);
 
+CREATE INDEX quotas_of ON quotas USING btree (organisation, quota_class, valid_from DESC, no DESC);
+
 CREATE INDEX recomputations_failed ON recomputations USING btree (retry_at) WHERE (retry_at IS NOT NULL);
 
 CREATE INDEX recomputations_longest ON recomputations USING btree (seq);
@@ -5563,6 +5624,8 @@ CREATE UNIQUE INDEX vehicle_papers_once ON vehicle_papers USING btree (vehicle, 
 CREATE INDEX vehicle_papers_vehicle ON vehicle_papers USING btree (vehicle, kind, valid_to) WHERE (vehicle IS NOT NULL);
 
 CREATE INDEX vehicle_plates_plate ON vehicle_plates USING btree (plate, valid_from);
+
+CREATE INDEX vehicle_quota_places_of ON vehicle_quota_places USING btree (vehicle, no DESC);
 
 CREATE UNIQUE INDEX vehicle_seals_one ON vehicle_seals USING btree (vehicle) WHERE (sealed_to IS NULL);
 
@@ -5740,6 +5803,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON platform_links REFERENCING OLD TABLE
 
 CREATE TRIGGER audit_delete AFTER DELETE ON platform_supervisions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON quotas REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON role_grants REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON rule_parameters REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -5767,6 +5832,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_r
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_papers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-papers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_particulars REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-particulars', 'vehicle', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_quota_places REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-quota-places', 'no', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_seals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('seals', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -5852,6 +5919,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON platform_links REFERENCING NEW TABLE
 
 CREATE TRIGGER audit_insert AFTER INSERT ON platform_supervisions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON quotas REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON role_grants REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON rule_parameters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -5879,6 +5948,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_r
 CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_papers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-papers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_particulars REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-particulars', 'vehicle', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_quota_places REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-quota-places', 'no', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_seals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('seals', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -5970,6 +6041,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON platform_links REFERENCING OLD TABLE
 
 CREATE TRIGGER audit_update AFTER UPDATE ON platform_supervisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON quotas REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON role_grants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON rule_parameters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -5995,6 +6068,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_r
 CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_papers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-papers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_particulars REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-particulars', 'vehicle', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_quota_places REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-quota-places', 'no', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_seals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('seals', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -6168,6 +6243,10 @@ CREATE TRIGGER plate_swaps_stay BEFORE DELETE OR UPDATE ON plate_swaps FOR EACH 
 
 CREATE TRIGGER quarantine_ended_stay BEFORE DELETE OR UPDATE ON quarantine_ended FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
+CREATE TRIGGER quotas_stay BEFORE DELETE OR UPDATE ON quotas FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER quotas_stay_all BEFORE TRUNCATE ON quotas FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER rebind_reports_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION rebind_terminal_reports();
 
 CREATE TRIGGER rebind_reports_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION rebind_terminal_reports();
@@ -6255,6 +6334,10 @@ CREATE TRIGGER vehicle_papers_stand BEFORE DELETE OR UPDATE ON vehicle_papers FO
 CREATE TRIGGER vehicle_plates_begin AFTER INSERT ON vehicles REFERENCING NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION begin_plates();
 
 CREATE TRIGGER vehicle_plates_change AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS vehicles_before NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION change_plates();
+
+CREATE TRIGGER vehicle_quota_places_stay BEFORE DELETE OR UPDATE ON vehicle_quota_places FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER vehicle_quota_places_stay_all BEFORE TRUNCATE ON vehicle_quota_places FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER vehicle_secrecy_stays BEFORE DELETE OR UPDATE ON vehicle_secrecy FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
@@ -6477,6 +6560,9 @@ ALTER TABLE ONLY platform_supervisions
 ALTER TABLE ONLY platform_vehicles
     ADD CONSTRAINT platform_vehicles_link_fkey FOREIGN KEY (link) REFERENCES platform_links(name) ON DELETE CASCADE;
 
+ALTER TABLE ONLY quotas
+    ADD CONSTRAINT quotas_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
 ALTER TABLE ONLY recomputations
     ADD CONSTRAINT recomputations_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
 
@@ -6584,6 +6670,9 @@ ALTER TABLE ONLY vehicle_particulars
 
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT vehicle_plates_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
+
+ALTER TABLE ONLY vehicle_quota_places
+    ADD CONSTRAINT vehicle_quota_places_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
 
 ALTER TABLE ONLY vehicle_seals
     ADD CONSTRAINT vehicle_seals_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
@@ -6806,6 +6895,8 @@ CREATE POLICY cleared ON positions TO gongche_cleared USING (true) WITH CHECK (t
 
 CREATE POLICY cleared ON process_samples TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON quotas TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON reminders TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON rule_parameters TO gongche_cleared USING (true) WITH CHECK (true);
@@ -6855,6 +6946,8 @@ CREATE POLICY cleared ON vehicle_papers TO gongche_cleared USING (true) WITH CHE
 CREATE POLICY cleared ON vehicle_particulars TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON vehicle_plates TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_quota_places TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON vehicle_seals TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -7050,6 +7143,8 @@ CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CH
 
 CREATE POLICY everywhere ON process_samples TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON quotas TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON reminders TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -7099,6 +7194,8 @@ CREATE POLICY everywhere ON vehicle_papers TO gongche_everywhere USING (true) WI
 CREATE POLICY everywhere ON vehicle_particulars TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_quota_places TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_seals TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -7189,6 +7286,8 @@ ALTER TABLE plate_swaps ENABLE ROW LEVEL SECURITY;
 ALTER TABLE positions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE process_samples ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE quotas ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY reach ON alert_dispositions TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -7436,6 +7535,8 @@ CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELE
 
 CREATE POLICY reach ON process_samples FOR SELECT TO gongche_app USING (true);
 
+CREATE POLICY reach ON quotas TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON reminders FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organisation IS NULL) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
@@ -7521,6 +7622,12 @@ CREATE POLICY reach ON vehicle_particulars TO gongche_app USING ((EXISTS ( SELEC
 CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = vehicle_plates.vehicle_no))));
+
+CREATE POLICY reach ON vehicle_quota_places TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = vehicle_quota_places.vehicle)))) WITH CHECK ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = vehicle_quota_places.vehicle))));
 
 CREATE POLICY reach ON vehicle_seals TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
@@ -8010,6 +8117,8 @@ CREATE POLICY secret ON vehicle_particulars AS RESTRICTIVE TO gongche_app USING 
 
 CREATE POLICY secret ON vehicle_plates AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
 
+CREATE POLICY secret ON vehicle_quota_places AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
 CREATE POLICY secret ON vehicle_seals AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON vehicle_secrecy AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
@@ -8067,6 +8176,8 @@ ALTER TABLE vehicle_papers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE vehicle_particulars ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_quota_places ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_seals ENABLE ROW LEVEL SECURITY;
 

@@ -46,6 +46,8 @@ from api.messages.units import router as unit_channels
 from api.operations.endpoints import router as operations
 from api.packing import Packing
 from api.positions.endpoints import router as positions
+from api.quotas.endpoints import router as quotas
+from api.quotas.workbook import router as quota_workbook
 from api.registry.areas import router as areas
 from api.registry.endpoints import router as registry
 from api.registry.seals import router as seals
@@ -127,6 +129,8 @@ _ROUTERS: Final = (
     vehicle_documents,
     vehicle_file,
     maintenance,
+    quotas,
+    quota_workbook,
     cost_entries,
     tariffs,
     statements,

@@ -26,6 +26,7 @@ from api.identity.schemas import BODIES as IDENTITY
 from api.messages.schemas import BODIES as MESSAGES
 from api.positions.schemas import Position
 from api.problems import OF_PEOPLE, add_bodies, describe_problems
+from api.quotas.schemas import BODIES as QUOTAS
 from api.registry.seals import SealBody
 from api.registry.secrecy import SecrecyReason
 from api.subscriptions.schemas import CommitBody, RotateBody, SeekBody, SubscriptionBody, WebhookBody
@@ -86,6 +87,7 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
         *SUPERVISION,
         *TRIPS,
         *VEHICLES,
+        *QUOTAS,
         *COSTS,
         *ASSESSMENT,
         *BACKTESTS,

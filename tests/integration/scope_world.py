@@ -35,6 +35,7 @@ from tests.integration import (
     scope_commands,
     scope_exchange,
     scope_messages,
+    scope_quotas,
     scope_reports,
     scope_vehicles,
 )
@@ -269,6 +270,7 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
     await fill_assessment(pool, unit)
     await fill_trips(pool, unit)
     await scope_vehicles.fill(pool, unit)
+    await scope_quotas.fill(pool, unit)
     await fill_costs(pool, unit)
     await scope_exchange.fill(pool, unit)
     await scope_messages.fill(pool, unit)

@@ -383,6 +383,11 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/vehicle-papers/{id}": [{}],
     "/v1/maintenance": [{}, {"state": "pending"}, {"organisation": "O7"}, {"vehicle": "V17"}, {"open": "true"}],
     "/v1/maintenance/{id}": [{}],
+    "/v1/quotas": [{}, {"organisation": "O7"}, {"standing": "over"}],
+    "/v1/quotas/{organisation}/{quota_class}": [{}],
+    "/v1/quota-vehicles": [{}, {"organisation": "O7"}, {"quota_class": "other"}, {"unplaced": "true"}, {"standing": "above"}],
+    "/v1/quota-workbook": [{"organisation": "O7"}],
+    "/v1/vehicles/{id}/quota-place": [{}],
     "/v1/cost-entries": [
         {}, {"organisation": "O7"}, {"vehicle": "V17"}, {"kind": "toll"}, {"period": "202001"}, {"dispatch": "PC-17"}, {"finding": "true"},
         {"from": "2020-02-01", "to": "2020-03-01"},

@@ -34,6 +34,7 @@ from tests.integration import (
     scope_commands,
     scope_costs,
     scope_messages,
+    scope_quotas,
     scope_reports,
     scope_trips,
     scope_vehicles,
@@ -426,6 +427,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     **scope_reports.lines(Case, _get),
     **scope_trips.lines(Case, _get),
     **scope_vehicles.lines(Case, _get),
+    **scope_quotas.lines(Case, _get),
     **scope_costs.lines(Case, _get, _file),
 }  # fmt: skip
 

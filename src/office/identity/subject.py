@@ -48,6 +48,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "trips:drive": "出车 / accept, depart, return: the own dispatches",
     "trips:rules": "维护审批规则 / approval tables, accounts of drivers",
     "maintenance:approve": "审批维修 / decide on maintenance and what it may cost",
+    "quotas:write": "核定编制 / set quotas of units, place vehicles in classes",
     "costs:read": "查看费用 / read costs, tariffs, statements",
     "costs:write": "登记费用 / enter, correct and reverse costs, import files of them",
     "costs:tariffs": "维护计价标准 / tariffs of platforms",
@@ -121,6 +122,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "trips:rules",
             "costs:read",
             "costs:tariffs",
+            "quotas:write",
         }
     ),
     Role.OFFICE_HEAD: frozenset(
