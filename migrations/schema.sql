@@ -626,6 +626,16 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION hand_over_vehicle(of_act text) RETURNS text
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    UPDATE vehicles v SET organisation = a.to_organisation, updated_at = clock_timestamp() FROM vehicle_acts a
+     WHERE a.id = of_act AND a.kind = 'transfer' AND a.state = 'approved' AND unit_in_reach(a.to_organisation) AND v.id = a.vehicle
+       AND v.organisation = a.organisation AND v.disposed_on IS NULL AND a.effective_on <= (clock_timestamp() AT TIME ZONE 'Asia/Shanghai')::date
+    RETURNING v.id
+$$;
+
 CREATE FUNCTION helped_cases(units text[]) RETURNS text[]
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1550,6 +1560,13 @@ CREATE FUNCTION unit_is_reached(unit text) RETURNS boolean
     SELECT current_user <> 'gongche_app' OR unit = ANY (reach_units())
 $$;
 
+CREATE FUNCTION unit_is_registered(wanted text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM organisations o WHERE o.id = wanted)
+$$;
+
 CREATE FUNCTION units_in_reach(units text[]) RETURNS text[]
     LANGUAGE sql STABLE
     AS $$
@@ -1588,6 +1605,17 @@ CREATE FUNCTION vehicle_is_known(wanted text) RETURNS boolean
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT EXISTS (SELECT FROM vehicles v WHERE v.id = wanted)
+$$;
+
+CREATE FUNCTION vehicle_is_sent(wanted text) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(f.number ORDER BY f.number), '{}') FROM (
+        SELECT d.number FROM trip_dispatches d WHERE d.vehicle = wanted AND d.holds
+        UNION SELECT o.id FROM dispatch_orders o WHERE o.vehicle = wanted AND o.is_current AND (o.status = 'departed' OR o.status = 'approved'
+            AND GREATEST(o.planned_return, o.extended_return) > clock_timestamp()) AND NOT EXISTS (SELECT FROM trip_dispatches d WHERE d.id = o.id)
+        LIMIT 20) f
 $$;
 
 CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
@@ -4162,6 +4190,52 @@ CREATE TABLE users (
     created_by text NOT NULL
 );
 
+CREATE TABLE vehicle_act_events (
+    act text NOT NULL,
+    version integer NOT NULL,
+    step text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    persons text[] NOT NULL,
+    actor_name text NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT vehicle_act_events_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE vehicle_act_numbers (
+    organisation text NOT NULL,
+    kind text NOT NULL,
+    year integer NOT NULL,
+    last integer NOT NULL,
+    CONSTRAINT vehicle_act_numbers_last_check CHECK ((last > 0))
+);
+
+CREATE TABLE vehicle_acts (
+    id text NOT NULL,
+    kind text NOT NULL,
+    organisation text NOT NULL,
+    to_organisation text,
+    units text[] NOT NULL,
+    vehicle text NOT NULL,
+    vehicle_no integer NOT NULL,
+    plate text NOT NULL,
+    number text NOT NULL,
+    state text NOT NULL,
+    version integer NOT NULL,
+    mode text,
+    effective_on date,
+    open boolean NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    done_at timestamp with time zone,
+    CONSTRAINT vehicle_acts_check CHECK ((((kind = 'transfer'::text) = (to_organisation IS NOT NULL)) AND ((kind = 'disposal'::text) = (mode IS NOT NULL)))),
+    CONSTRAINT vehicle_acts_check1 CHECK ((to_organisation <> organisation)),
+    CONSTRAINT vehicle_acts_kind_check CHECK ((kind = ANY (ARRAY['transfer'::text, 'disposal'::text]))),
+    CONSTRAINT vehicle_acts_mode_check CHECK ((mode = ANY (ARRAY['scrap'::text, 'auction'::text, 'buy_back'::text, 'other'::text]))),
+    CONSTRAINT vehicle_acts_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE vehicle_acts IS '调拨、处置: what its thread (vehicle_act_events) comes to.';
+
 CREATE TABLE vehicle_day_states (
     vehicle_no integer NOT NULL,
     day date NOT NULL,
@@ -5086,6 +5160,18 @@ ALTER TABLE ONLY trip_requests
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY vehicle_act_events
+    ADD CONSTRAINT vehicle_act_events_pkey PRIMARY KEY (act, version);
+
+ALTER TABLE ONLY vehicle_act_numbers
+    ADD CONSTRAINT vehicle_act_numbers_pkey PRIMARY KEY (organisation, kind, year);
+
+ALTER TABLE ONLY vehicle_acts
+    ADD CONSTRAINT vehicle_acts_number_key UNIQUE (number);
+
+ALTER TABLE ONLY vehicle_acts
+    ADD CONSTRAINT vehicle_acts_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY vehicle_day_states
     ADD CONSTRAINT vehicle_day_states_pkey PRIMARY KEY (vehicle_no, day);
 
@@ -5599,6 +5685,16 @@ CREATE INDEX trip_requests_to_settle ON trip_requests USING btree (pool, organis
 
 CREATE INDEX users_by_organisation ON users USING btree (organisation, id);
 
+CREATE INDEX vehicle_acts_listed ON vehicle_acts USING btree (asked_at, id);
+
+CREATE UNIQUE INDEX vehicle_acts_open ON vehicle_acts USING btree (vehicle) WHERE open;
+
+CREATE INDEX vehicle_acts_states ON vehicle_acts USING btree (state, asked_at, id);
+
+CREATE INDEX vehicle_acts_units ON vehicle_acts USING gin (units);
+
+CREATE INDEX vehicle_acts_vehicle ON vehicle_acts USING btree (vehicle, asked_at, id);
+
 CREATE INDEX vehicle_day_states_day ON vehicle_day_states USING btree (day);
 
 CREATE INDEX vehicle_documents_driver ON vehicle_documents USING btree (driver, uploaded_at, id) WHERE (driver IS NOT NULL);
@@ -5829,6 +5925,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON trip_requests REFERENCING OLD TABLE 
 
 CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_acts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-acts', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_papers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-papers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_particulars REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-particulars', 'vehicle', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
@@ -5944,6 +6042,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON trip_dispatches REFERENCING NEW TABL
 CREATE TRIGGER audit_insert AFTER INSERT ON trip_requests REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-requests', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_acts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-acts', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_papers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-papers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -6064,6 +6164,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON trip_dispatches REFERENCING OLD TABL
 CREATE TRIGGER audit_update AFTER UPDATE ON trip_requests REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-requests', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_acts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-acts', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_papers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-papers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -6324,6 +6426,12 @@ CREATE TRIGGER trip_request_events_stay BEFORE DELETE OR UPDATE ON trip_request_
 CREATE TRIGGER trip_request_events_stay_all BEFORE TRUNCATE ON trip_request_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER trip_requests_are_not_removed BEFORE DELETE ON trip_requests FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER vehicle_act_events_stay BEFORE DELETE OR UPDATE ON vehicle_act_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER vehicle_act_events_stay_all BEFORE TRUNCATE ON vehicle_act_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER vehicle_acts_are_not_removed BEFORE DELETE ON vehicle_acts FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER vehicle_documents_stand BEFORE DELETE OR UPDATE ON vehicle_documents FOR EACH ROW EXECUTE FUNCTION vehicle_document_stands();
 
@@ -6644,6 +6752,15 @@ ALTER TABLE ONLY trip_request_events
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
+ALTER TABLE ONLY vehicle_act_events
+    ADD CONSTRAINT vehicle_act_events_act_fkey FOREIGN KEY (act) REFERENCES vehicle_acts(id);
+
+ALTER TABLE ONLY vehicle_acts
+    ADD CONSTRAINT vehicle_acts_to_organisation_fkey FOREIGN KEY (to_organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY vehicle_acts
+    ADD CONSTRAINT vehicle_acts_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
+
 ALTER TABLE ONLY vehicle_day_states
     ADD CONSTRAINT vehicle_day_states_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
 
@@ -6939,6 +7056,12 @@ CREATE POLICY cleared ON trip_request_events TO gongche_cleared USING (true) WIT
 
 CREATE POLICY cleared ON trip_requests TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON vehicle_act_events TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_act_numbers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_acts TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON vehicle_documents TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON vehicle_papers TO gongche_cleared USING (true) WITH CHECK (true);
@@ -7186,6 +7309,12 @@ CREATE POLICY everywhere ON trip_prices TO gongche_everywhere USING (true) WITH 
 CREATE POLICY everywhere ON trip_request_events TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON trip_requests TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_act_events TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_act_numbers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_acts TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_documents TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -7608,6 +7737,16 @@ CREATE POLICY reach ON trip_request_events TO gongche_app USING ((EXISTS ( SELEC
   WHERE (r.id = trip_request_events.paper))));
 
 CREATE POLICY reach ON trip_requests TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
+
+CREATE POLICY reach ON vehicle_act_events TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicle_acts a
+  WHERE (a.id = vehicle_act_events.act)))) WITH CHECK ((EXISTS ( SELECT
+   FROM vehicle_acts a
+  WHERE (a.id = vehicle_act_events.act))));
+
+CREATE POLICY reach ON vehicle_act_numbers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON vehicle_acts TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
 
 CREATE POLICY reach ON vehicle_documents TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -8109,6 +8248,8 @@ CREATE POLICY secret ON trip_dispatches AS RESTRICTIVE TO gongche_app USING ((((
 
 CREATE POLICY secret ON trip_prices AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
+CREATE POLICY secret ON vehicle_acts AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
+
 CREATE POLICY secret ON vehicle_documents AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON vehicle_papers AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
@@ -8168,6 +8309,12 @@ ALTER TABLE trip_prices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE trip_request_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE trip_requests ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_act_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_act_numbers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_acts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_documents ENABLE ROW LEVEL SECURITY;
 

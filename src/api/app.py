@@ -66,6 +66,7 @@ from api.trips.dispatches import router as dispatches
 from api.trips.places import router as trip_places
 from api.trips.requests import router as trip_requests
 from api.trips.rules import router as approval_tables
+from api.vehicles.acts import router as vehicle_acts
 from api.vehicles.documents import router as vehicle_documents
 from api.vehicles.file import router as vehicle_file
 from api.vehicles.maintenance import router as maintenance
@@ -129,6 +130,7 @@ _ROUTERS: Final = (
     vehicle_documents,
     vehicle_file,
     maintenance,
+    vehicle_acts,
     quotas,
     quota_workbook,
     cost_entries,

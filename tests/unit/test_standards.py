@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_each_limit_is_exact(case: tuple) -> None:
+def test_each_limit_is_exact(case: tuple[Any, ...]) -> None:
     quota_class, tier, body, energy, yuan, ml, above, missing = case
     found = judge(
         quota_class, tier, body, energy, None if yuan is None else round(yuan * 100), ml, DAY, LIMITS

@@ -48,6 +48,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "trips:drive": "出车 / accept, depart, return: the own dispatches",
     "trips:rules": "维护审批规则 / approval tables, accounts of drivers",
     "maintenance:approve": "审批维修 / decide on maintenance and what it may cost",
+    "vehicles:agree": "同意调拨、处置 / agree for the unit that a vehicle is transferred or disposed of",
+    "vehicles:approve": "批准调拨、处置 / approve transfers and disposals of vehicles",
     "quotas:write": "核定编制 / set quotas of units, place vehicles in classes",
     "costs:read": "查看费用 / read costs, tariffs, statements",
     "costs:write": "登记费用 / enter, correct and reverse costs, import files of them",
@@ -144,6 +146,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "commands:control",
             "trips:read",
             "maintenance:approve",
+            "vehicles:approve",
             "costs:read",
             "costs:tariffs",
         }
@@ -187,6 +190,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "trips:apply",
             "trips:approve",
             "maintenance:approve",
+            "vehicles:agree",
             "costs:read",
             "costs:confirm",
         }
