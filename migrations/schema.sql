@@ -1255,6 +1255,18 @@ BEGIN
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END $$;
 
+CREATE FUNCTION rental_report_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR EXISTS (
+        SELECT FROM jsonb_each(to_jsonb(OLD)) o JOIN jsonb_each(to_jsonb(NEW)) n USING (key)
+         WHERE o.value IS DISTINCT FROM n.value AND o.value <> 'null'::jsonb AND key NOT IN ('state', 'version')) THEN
+        RAISE EXCEPTION 'rental reports are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION scope_table(place regclass, privileges text, seen text DEFAULT 'organisation = ANY ((SELECT reach_units())::text[])'::text, written text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -3578,6 +3590,87 @@ ALTER TABLE reminders ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE rental_numbers (
+    pool text NOT NULL,
+    year integer NOT NULL,
+    last integer NOT NULL,
+    CONSTRAINT rental_numbers_last_check CHECK ((last > 0))
+);
+
+CREATE TABLE rental_proof_vehicles (
+    report text NOT NULL,
+    number integer NOT NULL,
+    vehicle text NOT NULL,
+    plate text NOT NULL,
+    organisation text NOT NULL,
+    reasons jsonb NOT NULL
+);
+
+CREATE TABLE rental_proofs (
+    report text NOT NULL,
+    number integer NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    asked_by text NOT NULL,
+    units text[] NOT NULL,
+    looked_at integer NOT NULL,
+    travel text NOT NULL,
+    unknown jsonb NOT NULL,
+    sha256 bytea NOT NULL,
+    CONSTRAINT rental_proofs_looked_at_check CHECK ((looked_at >= 0)),
+    CONSTRAINT rental_proofs_number_check CHECK ((number > 0)),
+    CONSTRAINT rental_proofs_sha256_check CHECK ((octet_length(sha256) = 32))
+);
+
+CREATE TABLE rental_reports (
+    id text NOT NULL,
+    number text NOT NULL,
+    organisation text NOT NULL,
+    pool text NOT NULL,
+    units text[] NOT NULL,
+    request text NOT NULL,
+    state text NOT NULL,
+    version integer NOT NULL,
+    period_from timestamp with time zone NOT NULL,
+    period_to timestamp with time zone NOT NULL,
+    passengers integer NOT NULL,
+    supplier text NOT NULL,
+    contract text NOT NULL,
+    vehicle_class text NOT NULL,
+    seats integer NOT NULL,
+    reason text NOT NULL,
+    ceiling_fen bigint NOT NULL,
+    reported_at timestamp with time zone NOT NULL,
+    reported_by text NOT NULL,
+    reporters text[] NOT NULL,
+    reported_by_name text NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by text,
+    decided_by_name text,
+    decision_reason text,
+    plate text,
+    vehicle text,
+    taken_at timestamp with time zone,
+    taken_by_name text,
+    driver text,
+    insured_fen bigint,
+    driven_m bigint,
+    amount_fen bigint,
+    cost_entry text,
+    settled_at timestamp with time zone,
+    settled_by_name text,
+    CONSTRAINT rental_reports_amount_fen_check CHECK ((amount_fen > 0)),
+    CONSTRAINT rental_reports_ceiling_fen_check CHECK ((ceiling_fen > 0)),
+    CONSTRAINT rental_reports_check CHECK ((period_to > period_from)),
+    CONSTRAINT rental_reports_driven_m_check CHECK ((driven_m >= 0)),
+    CONSTRAINT rental_reports_insured_fen_check CHECK ((insured_fen >= 0)),
+    CONSTRAINT rental_reports_passengers_check CHECK ((passengers > 0)),
+    CONSTRAINT rental_reports_seats_check CHECK ((seats > 0)),
+    CONSTRAINT rental_reports_state_check CHECK ((state = ANY (ARRAY['reported'::text, 'approved'::text, 'refused'::text, 'withdrawn'::text, 'taken'::text, 'settled'::text]))),
+    CONSTRAINT rental_reports_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE rental_reports IS '社会车辆租赁报备: what was asked, decided, taken and paid; who changed it when is in the audit.';
+
 CREATE TABLE role_grants (
     id bigint NOT NULL,
     user_id text NOT NULL,
@@ -5034,6 +5127,21 @@ ALTER TABLE ONLY reminders
 ALTER TABLE ONLY reminders
     ADD CONSTRAINT reminders_pkey PRIMARY KEY (no);
 
+ALTER TABLE ONLY rental_numbers
+    ADD CONSTRAINT rental_numbers_pkey PRIMARY KEY (pool, year);
+
+ALTER TABLE ONLY rental_proof_vehicles
+    ADD CONSTRAINT rental_proof_vehicles_pkey PRIMARY KEY (report, number, vehicle);
+
+ALTER TABLE ONLY rental_proofs
+    ADD CONSTRAINT rental_proofs_pkey PRIMARY KEY (report, number);
+
+ALTER TABLE ONLY rental_reports
+    ADD CONSTRAINT rental_reports_number_key UNIQUE (number);
+
+ALTER TABLE ONLY rental_reports
+    ADD CONSTRAINT rental_reports_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY role_grants
     ADD CONSTRAINT role_grants_pkey PRIMARY KEY (id);
 
@@ -5585,6 +5693,16 @@ CREATE INDEX reminders_recent ON reminders USING btree (vehicle_no, condition, a
 
 CREATE INDEX reminders_vehicle ON reminders USING btree (vehicle_no, about);
 
+CREATE INDEX rental_reports_listed ON rental_reports USING btree (reported_at, id);
+
+CREATE UNIQUE INDEX rental_reports_of_request ON rental_reports USING btree (request) WHERE (state <> ALL (ARRAY['refused'::text, 'withdrawn'::text]));
+
+CREATE INDEX rental_reports_plates ON rental_reports USING btree (organisation, plate, period_from) WHERE (plate IS NOT NULL);
+
+CREATE INDEX rental_reports_states ON rental_reports USING btree (state, reported_at, id);
+
+CREATE INDEX rental_reports_units ON rental_reports USING gin (units);
+
 CREATE INDEX role_grants_of_user ON role_grants USING btree (user_id);
 
 CREATE UNIQUE INDEX rule_parameters_key ON rule_parameters USING btree (rule, name, COALESCE(organisation, ''::text), effective_from);
@@ -5901,6 +6019,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON platform_supervisions REFERENCING OL
 
 CREATE TRIGGER audit_delete AFTER DELETE ON quotas REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON rental_reports REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rental-reports', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON role_grants REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON rule_parameters REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rule-parameters', 'rule, name, effective_from', 'r ->> ''rule'' || ''.'' || (r ->> ''name'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -6018,6 +6138,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON platform_links REFERENCING NEW TABLE
 CREATE TRIGGER audit_insert AFTER INSERT ON platform_supervisions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON quotas REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON rental_reports REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rental-reports', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON role_grants REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -6142,6 +6264,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON platform_links REFERENCING OLD TABLE
 CREATE TRIGGER audit_update AFTER UPDATE ON platform_supervisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON quotas REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON rental_reports REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rental-reports', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON role_grants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -6354,6 +6478,16 @@ CREATE TRIGGER rebind_reports_delete AFTER DELETE ON terminal_bindings REFERENCI
 CREATE TRIGGER rebind_reports_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION rebind_terminal_reports();
 
 CREATE TRIGGER rebind_reports_update AFTER UPDATE ON terminal_bindings REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION rebind_terminal_reports();
+
+CREATE TRIGGER rental_proof_vehicles_stay BEFORE DELETE OR UPDATE ON rental_proof_vehicles FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER rental_proof_vehicles_stay_all BEFORE TRUNCATE ON rental_proof_vehicles FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER rental_proofs_stay BEFORE DELETE OR UPDATE ON rental_proofs FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER rental_proofs_stay_all BEFORE TRUNCATE ON rental_proofs FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER rental_reports_stand BEFORE DELETE OR UPDATE ON rental_reports FOR EACH ROW EXECUTE FUNCTION rental_report_stands();
 
 CREATE TRIGGER seal_blocks_stay BEFORE DELETE OR UPDATE ON seal_blocks FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
@@ -6679,6 +6813,21 @@ ALTER TABLE ONLY recovery_codes
 
 ALTER TABLE ONLY reminders
     ADD CONSTRAINT reminders_command_fkey FOREIGN KEY (command) REFERENCES terminal_commands(no);
+
+ALTER TABLE ONLY rental_proof_vehicles
+    ADD CONSTRAINT rental_proof_vehicles_report_number_fkey FOREIGN KEY (report, number) REFERENCES rental_proofs(report, number);
+
+ALTER TABLE ONLY rental_proofs
+    ADD CONSTRAINT rental_proofs_report_fkey FOREIGN KEY (report) REFERENCES rental_reports(id);
+
+ALTER TABLE ONLY rental_reports
+    ADD CONSTRAINT rental_reports_cost_entry_fkey FOREIGN KEY (cost_entry) REFERENCES cost_entries(id);
+
+ALTER TABLE ONLY rental_reports
+    ADD CONSTRAINT rental_reports_request_fkey FOREIGN KEY (request) REFERENCES trip_requests(id);
+
+ALTER TABLE ONLY rental_reports
+    ADD CONSTRAINT rental_reports_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
 
 ALTER TABLE ONLY role_grants
     ADD CONSTRAINT role_grants_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
@@ -7016,6 +7165,14 @@ CREATE POLICY cleared ON quotas TO gongche_cleared USING (true) WITH CHECK (true
 
 CREATE POLICY cleared ON reminders TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON rental_numbers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON rental_proof_vehicles TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON rental_proofs TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON rental_reports TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON rule_parameters TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON subscriptions TO gongche_cleared USING (true) WITH CHECK (true);
@@ -7269,6 +7426,14 @@ CREATE POLICY everywhere ON process_samples TO gongche_everywhere USING (true) W
 CREATE POLICY everywhere ON quotas TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON reminders TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON rental_numbers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON rental_proof_vehicles TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON rental_proofs TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON rental_reports TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -7667,6 +7832,22 @@ CREATE POLICY reach ON process_samples FOR SELECT TO gongche_app USING (true);
 CREATE POLICY reach ON quotas TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON reminders FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON rental_numbers TO gongche_app USING ((pool = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((pool = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON rental_proof_vehicles TO gongche_app USING ((EXISTS ( SELECT
+   FROM rental_reports r
+  WHERE (r.id = rental_proof_vehicles.report)))) WITH CHECK ((EXISTS ( SELECT
+   FROM rental_reports r
+  WHERE (r.id = rental_proof_vehicles.report))));
+
+CREATE POLICY reach ON rental_proofs TO gongche_app USING ((EXISTS ( SELECT
+   FROM rental_reports r
+  WHERE (r.id = rental_proofs.report)))) WITH CHECK ((EXISTS ( SELECT
+   FROM rental_reports r
+  WHERE (r.id = rental_proofs.report))));
+
+CREATE POLICY reach ON rental_reports TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
 
 CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organisation IS NULL) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
@@ -8084,6 +8265,14 @@ CREATE POLICY reach_update ON webhook_attempts FOR UPDATE TO gongche_app USING (
 
 ALTER TABLE reminders ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE rental_numbers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE rental_proof_vehicles ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE rental_proofs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE rental_reports ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE rule_parameters ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY secret ON alert_dispositions AS RESTRICTIVE TO gongche_app USING (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((alert_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT alert_hidden(alert_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
@@ -8209,6 +8398,10 @@ CREATE POLICY secret ON positions AS RESTRICTIVE TO gongche_app USING (((termina
   WHERE ((b.terminal_no = positions.terminal_no) AND (b.valid_from <= positions.device_time) AND ((b.valid_to IS NULL) OR (positions.device_time < b.valid_to)))))));
 
 CREATE POLICY secret ON reminders AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
+
+CREATE POLICY secret ON rental_proof_vehicles AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
+
+CREATE POLICY secret ON rental_reports AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
 
 CREATE POLICY secret ON tasks AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
 

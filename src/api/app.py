@@ -52,6 +52,7 @@ from api.registry.areas import router as areas
 from api.registry.endpoints import router as registry
 from api.registry.seals import router as seals
 from api.registry.secrecy import router as secrecy
+from api.rentals.endpoints import router as rental_reports
 from api.reports.endpoints import router as terminal_reports
 from api.routes import add_routes
 from api.statistics.alerts import router as alert_statistics
@@ -133,6 +134,7 @@ _ROUTERS: Final = (
     vehicle_acts,
     quotas,
     quota_workbook,
+    rental_reports,
     cost_entries,
     tariffs,
     statements,

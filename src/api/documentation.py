@@ -29,6 +29,7 @@ from api.problems import OF_PEOPLE, add_bodies, describe_problems
 from api.quotas.schemas import BODIES as QUOTAS
 from api.registry.seals import SealBody
 from api.registry.secrecy import SecrecyReason
+from api.rentals.schemas import BODIES as RENTALS
 from api.subscriptions.schemas import CommitBody, RotateBody, SeekBody, SubscriptionBody, WebhookBody
 from api.trips.bodies import BODIES as TRIPS
 from api.vehicles.bodies import BODIES as VEHICLES
@@ -88,6 +89,7 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
         *TRIPS,
         *VEHICLES,
         *QUOTAS,
+        *RENTALS,
         *COSTS,
         *ASSESSMENT,
         *BACKTESTS,

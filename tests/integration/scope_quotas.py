@@ -9,11 +9,15 @@ from typing import Any, Final
 import asyncpg
 import httpx
 
+from office.dispatch.rental_contents import COMMANDS as RENTAL_COMMANDS
+from office.dispatch.rental_contents import TABLE as RENTALS
+from office.dispatch.rental_contents import RentalStep
 from office.vehicles.act_steps import COMMANDS, ActStep, permissions_of
 
 #: Tables of quotas and acts, and a column that names a row.
 OWNED: Final = {
     "quotas": "organisation", "vehicle_quota_places": "vehicle", "vehicle_acts": "id", "vehicle_act_events": "act", "vehicle_act_numbers": "organisation",
+    "rental_reports": "id", "rental_proofs": "report", "rental_proof_vehicles": "report", "rental_numbers": "pool",
 }  # fmt: skip
 _REASON: Final = {"reason": "说明理由五字"}
 _STEPS: Final[dict[ActStep, dict[str, Any]]] = {
@@ -53,6 +57,21 @@ async def fill(pool: asyncpg.Pool, unit: str) -> None:
         f"act-{unit}", body,
     )  # fmt: skip
     await pool.execute("INSERT INTO vehicle_act_numbers VALUES ($1, 'disposal', 2026, 1)", unit)
+    await pool.execute(
+        "INSERT INTO rental_reports (id, number, organisation, pool, units, request, state, version, period_from, period_to, passengers, supplier, contract,"
+        " vehicle_class, seats, reason, ceiling_fen, reported_at, reported_by, reporters, reported_by_name)"
+        " VALUES ($1, $2, $3, $3, ARRAY[$3], $4, 'reported', 1, now(), now() + interval '1 hour', 1, 'x', 'x', 'x', 5, 'x', 1, now(), 'user:x', '{user:x}', $5)",
+        f"rental-{unit}", f"租-{unit}", unit, f"request-{unit}", f"张三{unit}",
+    )  # fmt: skip
+    await pool.execute(
+        "INSERT INTO rental_proofs (report, number, asked_at, asked_by, units, looked_at, travel, unknown, sha256)"
+        " VALUES ($1, 1, now(), 'user:x', ARRAY[$2], 1, 'x', '[]', sha256(''))",
+        f"rental-{unit}", unit,
+    )  # fmt: skip
+    await pool.execute(
+        "INSERT INTO rental_proof_vehicles VALUES ($1, 1, $2, $3, $4, '[]')", f"rental-{unit}", f"car-{unit}", f"张三{unit}", unit
+    )  # fmt: skip
+    await pool.execute("INSERT INTO rental_numbers VALUES ($1, 2026, 1)", unit)
 
 
 Call = Callable[[httpx.AsyncClient, str, Any], Awaitable[httpx.Response]]
@@ -84,6 +103,29 @@ def _step(step: ActStep) -> Call:
     return call
 
 
+_RENTAL: Final[dict[RentalStep, dict[str, Any]]] = {
+    RentalStep.REFUSE: _REASON, RentalStep.WITHDRAW: _REASON, RentalStep.TAKE: {"plate": "苏F77777", "seats": 5, "driver": "x", "insured_fen": 1},
+    RentalStep.SETTLE: {"amount_fen": 1, "driven_m": 1, "occurred_on": "2026-01-01", "invoice_no": "1"},
+}  # fmt: skip
+
+
+def _rental(step: RentalStep) -> Call:
+    async def call(client: httpx.AsyncClient, unit: str, world: Any) -> httpx.Response:
+        version = await world.pool.fetchval(
+            "SELECT version FROM rental_reports WHERE id = $1", f"rental-{unit}"
+        )
+        return await client.post(
+            f"/v1/rental-reports/rental-{unit}:{step}", json={"version": version} | _RENTAL.get(step, {})
+        )
+
+    return call
+
+
+async def _report(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Response:
+    body = {"supplier": "x", "contract": "x", "vehicle_class": "x", "seats": 9, "ceiling_fen": 1} | _REASON
+    return await client.post("/v1/rental-reports", json=body | {"request": f"request-{unit}"})
+
+
 def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
     """The lines of the matrix. ``case``, ``get``: its own."""
     read, decide = ("registry:read",), ("quotas:write",)
@@ -112,6 +154,15 @@ def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
             own=frozenset({201, 409}),
         ),
     }
+    rentals = ("trips:read", "trips:dispatch", "rentals:approve")
+    found["GET", "/v1/rental-reports"] = case(get("/v1/rental-reports"), rentals, foreign=None)
+    found["GET", "/v1/rental-reports/{id}"] = case(get("/v1/rental-reports/rental-{unit}"), rentals)
+    # The request does not wait.
+    found["POST", "/v1/rental-reports"] = case(_report, ("trips:dispatch",), own=frozenset({409}))
+    for rental in RENTAL_COMMANDS:
+        found["POST", f"/v1/rental-reports/{{id}}:{rental}"] = case(
+            _rental(rental), (RENTALS[rental][2],), own=frozenset({200, 403, 409, 422})
+        )
     for step in COMMANDS:
         # Of a token the state, or that it is no person, is refused.
         found["POST", f"/v1/vehicle-acts/{{id}}:{step}"] = case(

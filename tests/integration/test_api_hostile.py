@@ -43,7 +43,7 @@ READ = {
     "/v1/commands": {"commands:read"}, "/v1/terminal-reports": {"tracks:read"}, "/v1/driver-cards": {"tracks:read"},
     "/v1/media": {"tracks:read"}, "/v1/live/orders": {"registry:read"}, "/v1/fences/{id}/terminals": {"commands:read"},
     "/v1/trip-requests": set(), "/v1/dispatches": set(), "/v1/approval-tables": set(), "/v1/drivers/{id}/account": set(),
-    "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(),
+    "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(), "/v1/rental-reports": set(),
     "/v1/backtests": {"registry:write"}, "/v1/operations": {"ops:read"}, "/v1/basemap": {*MAPS},
     "/v1/statistics/alerts": {"alerts:read"}, "/v1/statistics/fleet": {"tracks:read"}, "/v1/statistics": {*NUMBERS_OF},
 }  # fmt: skip
@@ -55,7 +55,7 @@ WRITE = {
     "/v1/complaints": {"complaints:write"}, "/v1/complaints:import": set(), "/v1/complaints/": set(), "/v1/cases": set(),
     "/v1/trip-requests": set(), "/v1/dispatches": set(), "/v1/approval-tables": set(), "/v1/drivers/{id}/account": set(),
     "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(),
-    "/v1/quotas": set(), "/v1/vehicles/{id}/quota-place": set(),
+    "/v1/quotas": set(), "/v1/vehicles/{id}/quota-place": set(), "/v1/rental-reports": set(), "/v1/rental-reports/{id}:take": {"registry:write"},
     **{f"/v1/vehicle-acts/{{id}}:{step}": set[str]() for step in ("release", "accept", "approve", "refuse")},
     "/v1/messages": set(), "/v1/vehicles/{id}:": set(), "/v1/vehicles/{id}:seal": {"registry:write"},
     "/v1/vehicles/{id}:unseal": {"registry:write"}, "/v1/vehicles/{id}:swap-plates": {"registry:write"},

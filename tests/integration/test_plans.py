@@ -383,6 +383,8 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/vehicle-papers/{id}": [{}],
     "/v1/maintenance": [{}, {"state": "pending"}, {"organisation": "O7"}, {"vehicle": "V17"}, {"open": "true"}],
     "/v1/maintenance/{id}": [{}],
+    "/v1/rental-reports": [{}, {"state": "reported"}, {"organisation": "O7"}, {"trip_request": "x"}],
+    "/v1/rental-reports/{id}": [{}],
     "/v1/vehicle-acts": [{}, {"kind": "transfer"}, {"state": "asked"}, {"organisation": "O7"}, {"vehicle": "V17"}, {"open": "true"}],
     "/v1/vehicle-acts/{id}": [{}],
     "/v1/quotas": [{}, {"organisation": "O7"}, {"standing": "over"}],

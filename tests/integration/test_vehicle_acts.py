@@ -24,7 +24,7 @@ STAFF: dict[str, list[tuple[Role, str, str | None]]] = {
     "their-head": [(Role.UNIT_HEAD, "wsj", None)],
     "chief": [(Role.OFFICE_HEAD, "city", None)],
 }
-WHY = {"reason": "工作需要统一调配"}
+WHY: dict[str, Any] = {"reason": "工作需要统一调配"}
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ async def test_a_vehicle_comes_to_its_end(yard: Site) -> None:
     await act(yard, "head", id, "release")
     await act(yard, "chief", id, "approve", 422, paper_no="x", effective_on=day.isoformat())
     await act(yard, "chief", id, "approve", paper_no="通机管〔2026〕10号")
-    done = {"deregistration": "注销-1", "deregistered_on": day.isoformat()}
+    done: dict[str, Any] = {"deregistration": "注销-1", "deregistered_on": day.isoformat()}
     await act(
         yard,
         "keeper",

@@ -50,6 +50,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "maintenance:approve": "审批维修 / decide on maintenance and what it may cost",
     "vehicles:agree": "同意调拨、处置 / agree for the unit that a vehicle is transferred or disposed of",
     "vehicles:approve": "批准调拨、处置 / approve transfers and disposals of vehicles",
+    "rentals:approve": "批准社会车辆租赁 / decide for the unit on rentals of society's vehicles",
     "quotas:write": "核定编制 / set quotas of units, place vehicles in classes",
     "costs:read": "查看费用 / read costs, tariffs, statements",
     "costs:write": "登记费用 / enter, correct and reverse costs, import files of them",
@@ -191,6 +192,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "trips:approve",
             "maintenance:approve",
             "vehicles:agree",
+            "rentals:approve",
             "costs:read",
             "costs:confirm",
         }
