@@ -180,3 +180,106 @@ SELECT scope_table('rental_proofs', 'SELECT, INSERT', 'EXISTS (SELECT FROM renta
 SELECT scope_table('rental_proof_vehicles', 'SELECT, INSERT', 'EXISTS (SELECT FROM rental_reports r WHERE r.id = report)');
 SELECT scope_table('rental_numbers', 'SELECT, INSERT, UPDATE', 'pool = ANY ((SELECT reach_units())::text[])');
 SELECT audit_table('rental_reports', 'rental-reports', vehicle => 'r ->> ''vehicle''');
+
+-- Notices and publications (信息发布): src/office/notices. Frozen with their hash; one that should not be there is withdrawn, never removed.
+CREATE TABLE notices (
+    id                text PRIMARY KEY,
+    number            text NOT NULL UNIQUE,
+    organisation      text NOT NULL,               -- who publishes
+    units             text[] NOT NULL,             -- for whom: these units, and those below them when it was published
+    roles             text[] NOT NULL,             -- for whom among them; empty: all
+    kind              text NOT NULL CHECK (kind IN ('notice', 'disposals', 'rentals')),
+    title             text NOT NULL,
+    body              text NOT NULL,
+    valid_to          date,                        -- the last day on which it is shown among those that hold; null: for ever
+    pinned            boolean NOT NULL,
+    receipt           boolean NOT NULL,            -- 需回执
+    columns           text[] NOT NULL,             -- of a publication's rows
+    rows              integer NOT NULL CHECK (rows >= 0),
+    sha256            bytea NOT NULL CHECK (octet_length(sha256) = 32),
+    published_at      timestamptz NOT NULL,
+    published_by      text NOT NULL,
+    published_by_name text NOT NULL,
+    withdrawn_at      timestamptz,
+    withdrawn_by      text,
+    withdrawn_by_name text,
+    withdraw_reason   text
+);
+COMMENT ON TABLE notices IS '通知、公示: frozen when they are published; withdrawn, never removed.';
+CREATE INDEX notices_listed ON notices (published_at, id);
+CREATE INDEX notices_kinds ON notices (kind, published_at, id);
+CREATE INDEX notices_units ON notices USING gin (units);
+CREATE FUNCTION notice_stands() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.withdrawn_at IS NOT NULL
+       OR (to_jsonb(OLD) - '{withdrawn_at,withdrawn_by,withdrawn_by_name,withdraw_reason}'::text[])
+          IS DISTINCT FROM (to_jsonb(NEW) - '{withdrawn_at,withdrawn_by,withdrawn_by_name,withdraw_reason}'::text[]) THEN
+        RAISE EXCEPTION 'notices are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER notices_stand BEFORE UPDATE OR DELETE ON notices FOR EACH ROW EXECUTE FUNCTION notice_stands();
+-- The rows of a publication, one a vehicle: one that becomes secret later is hidden here as everywhere.
+CREATE TABLE notice_rows (
+    notice  text NOT NULL REFERENCES notices (id),
+    no      integer NOT NULL CHECK (no > 0),
+    vehicle text NOT NULL,
+    cells   text[] NOT NULL,
+    PRIMARY KEY (notice, no)
+);
+CREATE TRIGGER notice_rows_stay BEFORE UPDATE OR DELETE ON notice_rows FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER notice_rows_stay_all BEFORE TRUNCATE ON notice_rows FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- Who has read a notice, and who has confirmed that he did. Each time is written once.
+CREATE TABLE notice_receipts (
+    notice       text NOT NULL REFERENCES notices (id),
+    person       text NOT NULL,
+    person_name  text NOT NULL,
+    organisation text NOT NULL,                    -- for which unit
+    read_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    confirmed_at timestamptz,
+    PRIMARY KEY (notice, organisation, person)
+);
+CREATE INDEX notice_receipts_listed ON notice_receipts (notice, read_at, person);
+CREATE FUNCTION notice_receipt_stands() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.confirmed_at IS NOT NULL OR (to_jsonb(OLD) - 'confirmed_at') IS DISTINCT FROM (to_jsonb(NEW) - 'confirmed_at') THEN
+        RAISE EXCEPTION 'receipts are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER notice_receipts_stand BEFORE UPDATE OR DELETE ON notice_receipts FOR EACH ROW EXECUTE FUNCTION notice_receipt_stands();
+CREATE TABLE notice_numbers (
+    organisation text NOT NULL,
+    year         integer NOT NULL,
+    last         integer NOT NULL CHECK (last > 0),
+    PRIMARY KEY (organisation, year)
+);
+
+-- Whether a text names a secret vehicle: by a plate that it has or had, with or without dot and spaces, or by its id. Which one is not told.
+CREATE FUNCTION names_a_secret(said text) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT FROM vehicles v WHERE v.secret AND (
+            strpos(said, v.id) > 0 AND length(v.id) >= 4
+            OR EXISTS (SELECT FROM (SELECT v.plate UNION SELECT p.plate FROM vehicle_plates p WHERE p.vehicle_no = v.no) h
+                        WHERE h.plate <> '' AND strpos(upper(regexp_replace(said, '[[:space:]·•.．-]', '', 'g')), upper(h.plate)) > 0)))
+$$;
+-- Those of some units that the subject of the transaction reaches.
+CREATE FUNCTION within_reach(asked text[]) RETURNS text[] LANGUAGE sql STABLE AS $$
+    SELECT COALESCE(array_agg(u.unit ORDER BY u.unit), '{}') FROM unnest(asked) AS u (unit) WHERE unit_in_reach(u.unit)
+$$;
+DO $$
+DECLARE
+    each text;
+BEGIN
+    FOREACH each IN ARRAY ARRAY['names_a_secret(text)', 'within_reach(text[])'] LOOP
+        EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = %I, pg_temp', each, current_schema());
+    END LOOP;
+END $$;
+
+SELECT scope_table('notices', 'SELECT, INSERT, UPDATE',
+    'units && (SELECT reach_units())::text[] OR organisation = ANY ((SELECT reach_units())::text[])',
+    'organisation = ANY ((SELECT reach_units())::text[])');
+SELECT scope_table('notice_rows', 'SELECT, INSERT', 'EXISTS (SELECT FROM notices n WHERE n.id = notice)');
+SELECT scope_table('notice_receipts', 'SELECT, INSERT, UPDATE');
+SELECT scope_table('notice_numbers', 'SELECT, INSERT, UPDATE');
+SELECT audit_table('notices', 'notices');

@@ -975,6 +975,17 @@ BEGIN
      WHERE unit_in_reach(a.organisation) AND (alert_hidden(a.id, hidden_ids(), hidden_plates(), hidden_cards()) OR COALESCE(v.body::text ~ pattern, false));
 END $$;
 
+CREATE FUNCTION names_a_secret(said text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM vehicles v WHERE v.secret AND (
+            strpos(said, v.id) > 0 AND length(v.id) >= 4
+            OR EXISTS (SELECT FROM (SELECT v.plate UNION SELECT p.plate FROM vehicle_plates p WHERE p.vehicle_no = v.no) h
+                        WHERE h.plate <> '' AND strpos(upper(regexp_replace(said, '[[:space:]·•.．-]', '', 'g')), upper(h.plate)) > 0)))
+$$;
+
 CREATE FUNCTION note_alert_news() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1157,6 +1168,28 @@ BEGIN
       JOIN rule_parameters p ON p.organisation IS NOT NULL AND p.organisation <> n.id
      GROUP BY n.id, p.rule, p.name ORDER BY n.id, p.rule, p.name;
     RETURN NULL;
+END $$;
+
+CREATE FUNCTION notice_receipt_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.confirmed_at IS NOT NULL OR (to_jsonb(OLD) - 'confirmed_at') IS DISTINCT FROM (to_jsonb(NEW) - 'confirmed_at') THEN
+        RAISE EXCEPTION 'receipts are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION notice_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.withdrawn_at IS NOT NULL
+       OR (to_jsonb(OLD) - '{withdrawn_at,withdrawn_by,withdrawn_by_name,withdraw_reason}'::text[])
+          IS DISTINCT FROM (to_jsonb(NEW) - '{withdrawn_at,withdrawn_by,withdrawn_by_name,withdraw_reason}'::text[]) THEN
+        RAISE EXCEPTION 'notices are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
 END $$;
 
 CREATE FUNCTION number_change_commit() RETURNS trigger
@@ -1658,6 +1691,13 @@ CREATE FUNCTION vin_is_taken(wanted text, but text) RETURNS boolean
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT EXISTS (SELECT FROM vehicle_particulars p WHERE p.vin = wanted AND p.vehicle <> but)
+$$;
+
+CREATE FUNCTION within_reach(asked text[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(u.unit ORDER BY u.unit), '{}') FROM unnest(asked) AS u (unit) WHERE unit_in_reach(u.unit)
 $$;
 
 CREATE TABLE alert_dispositions (
@@ -3138,6 +3178,59 @@ CREATE TABLE navigation_routes (
 );
 
 COMMENT ON COLUMN navigation_routes.used_on IS 'Asked for at that day, or within the 30 days after it.';
+
+CREATE TABLE notice_numbers (
+    organisation text NOT NULL,
+    year integer NOT NULL,
+    last integer NOT NULL,
+    CONSTRAINT notice_numbers_last_check CHECK ((last > 0))
+);
+
+CREATE TABLE notice_receipts (
+    notice text NOT NULL,
+    person text NOT NULL,
+    person_name text NOT NULL,
+    organisation text NOT NULL,
+    read_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    confirmed_at timestamp with time zone
+);
+
+CREATE TABLE notice_rows (
+    notice text NOT NULL,
+    no integer NOT NULL,
+    vehicle text NOT NULL,
+    cells text[] NOT NULL,
+    CONSTRAINT notice_rows_no_check CHECK ((no > 0))
+);
+
+CREATE TABLE notices (
+    id text NOT NULL,
+    number text NOT NULL,
+    organisation text NOT NULL,
+    units text[] NOT NULL,
+    roles text[] NOT NULL,
+    kind text NOT NULL,
+    title text NOT NULL,
+    body text NOT NULL,
+    valid_to date,
+    pinned boolean NOT NULL,
+    receipt boolean NOT NULL,
+    columns text[] NOT NULL,
+    rows integer NOT NULL,
+    sha256 bytea NOT NULL,
+    published_at timestamp with time zone NOT NULL,
+    published_by text NOT NULL,
+    published_by_name text NOT NULL,
+    withdrawn_at timestamp with time zone,
+    withdrawn_by text,
+    withdrawn_by_name text,
+    withdraw_reason text,
+    CONSTRAINT notices_kind_check CHECK ((kind = ANY (ARRAY['notice'::text, 'disposals'::text, 'rentals'::text]))),
+    CONSTRAINT notices_rows_check CHECK ((rows >= 0)),
+    CONSTRAINT notices_sha256_check CHECK ((octet_length(sha256) = 32))
+);
+
+COMMENT ON TABLE notices IS '通知、公示: frozen when they are published; withdrawn, never removed.';
 
 CREATE TABLE oidc_links (
     issuer text NOT NULL,
@@ -5034,6 +5127,21 @@ ALTER TABLE ONLY messages
 ALTER TABLE ONLY navigation_routes
     ADD CONSTRAINT navigation_routes_pkey PRIMARY KEY (key);
 
+ALTER TABLE ONLY notice_numbers
+    ADD CONSTRAINT notice_numbers_pkey PRIMARY KEY (organisation, year);
+
+ALTER TABLE ONLY notice_receipts
+    ADD CONSTRAINT notice_receipts_pkey PRIMARY KEY (notice, organisation, person);
+
+ALTER TABLE ONLY notice_rows
+    ADD CONSTRAINT notice_rows_pkey PRIMARY KEY (notice, no);
+
+ALTER TABLE ONLY notices
+    ADD CONSTRAINT notices_number_key UNIQUE (number);
+
+ALTER TABLE ONLY notices
+    ADD CONSTRAINT notices_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY oidc_links
     ADD CONSTRAINT oidc_links_pkey PRIMARY KEY (issuer, subject);
 
@@ -5641,6 +5749,14 @@ CREATE INDEX navigation_routes_newest ON navigation_routes USING btree (engine, 
 
 CREATE INDEX navigation_routes_used ON navigation_routes USING btree (used_on);
 
+CREATE INDEX notice_receipts_listed ON notice_receipts USING btree (notice, read_at, person);
+
+CREATE INDEX notices_kinds ON notices USING btree (kind, published_at, id);
+
+CREATE INDEX notices_listed ON notices USING btree (published_at, id);
+
+CREATE INDEX notices_units ON notices USING gin (units);
+
 CREATE INDEX oidc_logins_began ON oidc_logins USING btree (began_at);
 
 CREATE UNIQUE INDEX one_current_version_of_order ON dispatch_orders USING btree (id) WHERE is_current;
@@ -6005,6 +6121,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON message_channels REFERENCING OLD TAB
 
 CREATE TRIGGER audit_delete AFTER DELETE ON message_quiet_hours REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON notices REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON oidc_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON organisations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
@@ -6124,6 +6242,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON maintenances REFERENCING NEW TABLE A
 CREATE TRIGGER audit_insert AFTER INSERT ON message_channels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'replace(r ->> ''id'', ''-'', '''')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON message_quiet_hours REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON notices REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON oidc_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -6250,6 +6370,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON maintenances REFERENCING OLD TABLE A
 CREATE TRIGGER audit_update AFTER UPDATE ON message_channels REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-channels', 'no', 'replace(r ->> ''id'', ''-'', '''')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON message_quiet_hours REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON notices REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON oidc_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -6462,6 +6584,14 @@ CREATE TRIGGER note_violation_delete AFTER DELETE ON violations REFERENCING OLD 
 CREATE TRIGGER note_violation_insert AFTER INSERT ON violations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('violation', 'r.id', 'r.at');
 
 CREATE TRIGGER note_violation_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('violation', 'r.id', 'r.at');
+
+CREATE TRIGGER notice_receipts_stand BEFORE DELETE OR UPDATE ON notice_receipts FOR EACH ROW EXECUTE FUNCTION notice_receipt_stands();
+
+CREATE TRIGGER notice_rows_stay BEFORE DELETE OR UPDATE ON notice_rows FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER notice_rows_stay_all BEFORE TRUNCATE ON notice_rows FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER notices_stand BEFORE DELETE OR UPDATE ON notices FOR EACH ROW EXECUTE FUNCTION notice_stands();
 
 CREATE CONSTRAINT TRIGGER number_change_commit AFTER INSERT ON change_commits DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION number_change_commit();
 
@@ -6774,6 +6904,12 @@ ALTER TABLE ONLY message_reads
 
 ALTER TABLE ONLY messages
     ADD CONSTRAINT messages_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+ALTER TABLE ONLY notice_receipts
+    ADD CONSTRAINT notice_receipts_notice_fkey FOREIGN KEY (notice) REFERENCES notices(id);
+
+ALTER TABLE ONLY notice_rows
+    ADD CONSTRAINT notice_rows_notice_fkey FOREIGN KEY (notice) REFERENCES notices(id);
 
 ALTER TABLE ONLY oidc_links
     ADD CONSTRAINT oidc_links_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
@@ -7149,6 +7285,14 @@ CREATE POLICY cleared ON message_reads TO gongche_cleared USING (true) WITH CHEC
 
 CREATE POLICY cleared ON messages TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON notice_numbers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON notice_receipts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON notice_rows TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON notices TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON order_results TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON order_track_times TO gongche_cleared USING (true) WITH CHECK (true);
@@ -7411,6 +7555,14 @@ CREATE POLICY everywhere ON message_reads TO gongche_everywhere USING (true) WIT
 
 CREATE POLICY everywhere ON messages TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON notice_numbers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON notice_receipts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON notice_rows TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON notices TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON order_results TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON order_track_times TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -7566,6 +7718,14 @@ ALTER TABLE message_quiet_hours ENABLE ROW LEVEL SECURITY;
 ALTER TABLE message_reads ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE messages ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE notice_numbers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE notice_receipts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE notice_rows ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE notices ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE order_results ENABLE ROW LEVEL SECURITY;
 
@@ -7806,6 +7966,18 @@ CREATE POLICY reach ON messages TO gongche_app USING ((organisation = ANY (( SEL
   WHERE ((('trip-requests/'::text || r.id) = messages.trip) AND (r.organisation = ANY (r.units))))) OR (EXISTS ( SELECT
    FROM trip_dispatches d
   WHERE ((('dispatches/'::text || d.id) = messages.trip) AND (d.organisation = ANY (d.units)))))))));
+
+CREATE POLICY reach ON notice_numbers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON notice_receipts TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON notice_rows TO gongche_app USING ((EXISTS ( SELECT
+   FROM notices n
+  WHERE (n.id = notice_rows.notice)))) WITH CHECK ((EXISTS ( SELECT
+   FROM notices n
+  WHERE (n.id = notice_rows.notice))));
+
+CREATE POLICY reach ON notices FOR SELECT TO gongche_app USING (((units && ( SELECT reach_units() AS reach_units)) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))));
 
 CREATE POLICY reach ON order_results FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM dispatch_orders o
@@ -8055,6 +8227,8 @@ CREATE POLICY reach_delete ON fuel_stations FOR DELETE TO gongche_app USING (fal
 
 CREATE POLICY reach_delete ON judge_due FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON notices FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_delete ON order_results FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON order_track_times FOR DELETE TO gongche_app USING (false);
@@ -8143,6 +8317,8 @@ CREATE POLICY reach_insert ON fuel_stations FOR INSERT TO gongche_app WITH CHECK
 
 CREATE POLICY reach_insert ON judge_due FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON notices FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_insert ON order_results FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON order_track_times FOR INSERT TO gongche_app WITH CHECK (false);
@@ -8228,6 +8404,8 @@ CREATE POLICY reach_update ON fences FOR UPDATE TO gongche_app USING ((organisat
 CREATE POLICY reach_update ON fuel_stations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON judge_due FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON notices FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON order_results FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
@@ -8384,6 +8562,8 @@ CREATE POLICY secret ON judge_due AS RESTRICTIVE TO gongche_app USING ((((vehicl
 CREATE POLICY secret ON maintenances AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON messages AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
+
+CREATE POLICY secret ON notice_rows AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON order_results AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
 

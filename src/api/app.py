@@ -43,6 +43,7 @@ from api.live.orders import router as live_orders
 from api.messages.failures import router as message_failures
 from api.messages.own import router as own_channels
 from api.messages.units import router as unit_channels
+from api.notices.endpoints import router as notices
 from api.operations.endpoints import router as operations
 from api.packing import Packing
 from api.positions.endpoints import router as positions
@@ -135,6 +136,7 @@ _ROUTERS: Final = (
     quotas,
     quota_workbook,
     rental_reports,
+    notices,
     cost_entries,
     tariffs,
     statements,

@@ -24,6 +24,7 @@ from api.costs.bodies import BODIES as COSTS
 from api.exchange.schemas import BODIES as EXCHANGE
 from api.identity.schemas import BODIES as IDENTITY
 from api.messages.schemas import BODIES as MESSAGES
+from api.notices.schemas import BODIES as NOTICES
 from api.positions.schemas import Position
 from api.problems import OF_PEOPLE, add_bodies, describe_problems
 from api.quotas.schemas import BODIES as QUOTAS
@@ -90,6 +91,7 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
         *VEHICLES,
         *QUOTAS,
         *RENTALS,
+        *NOTICES,
         *COSTS,
         *ASSESSMENT,
         *BACKTESTS,

@@ -1,4 +1,4 @@
-"""Quotas, transfers and disposals of vehicles in the denial matrix: what of them is a unit's, and a call of each operation."""
+"""Quotas, transfers, disposals, rentals and notices in the denial matrix: what of them is a unit's, and a call of each operation."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from office.vehicles.act_steps import COMMANDS, ActStep, permissions_of
 OWNED: Final = {
     "quotas": "organisation", "vehicle_quota_places": "vehicle", "vehicle_acts": "id", "vehicle_act_events": "act", "vehicle_act_numbers": "organisation",
     "rental_reports": "id", "rental_proofs": "report", "rental_proof_vehicles": "report", "rental_numbers": "pool",
+    "notices": "id", "notice_rows": "notice", "notice_receipts": "notice", "notice_numbers": "organisation",
 }  # fmt: skip
 _REASON: Final = {"reason": "说明理由五字"}
 _STEPS: Final[dict[ActStep, dict[str, Any]]] = {
@@ -72,6 +73,18 @@ async def fill(pool: asyncpg.Pool, unit: str) -> None:
         "INSERT INTO rental_proof_vehicles VALUES ($1, 1, $2, $3, $4, '[]')", f"rental-{unit}", f"car-{unit}", f"张三{unit}", unit
     )  # fmt: skip
     await pool.execute("INSERT INTO rental_numbers VALUES ($1, 2026, 1)", unit)
+    await pool.execute(
+        "INSERT INTO notices (id, number, organisation, units, roles, kind, title, body, pinned, receipt, columns, rows, sha256, published_at, published_by,"
+        " published_by_name) VALUES ($1, $2, $3, ARRAY[$3], '{}', 'disposals', $4, 'x', false, true, '{x,x,x,x,x,x}', 1, sha256(''), now(), 'user:x', 'x')",
+        f"notice-{unit}", f"告-{unit}", unit, f"张三{unit}",
+    )  # fmt: skip
+    await pool.execute(
+        "INSERT INTO notice_rows VALUES ($1, 1, $2, ARRAY['x', $3, 'x', 'x', 'x', 'x'])", f"notice-{unit}", f"car-{unit}", f"张三{unit}"
+    )  # fmt: skip
+    await pool.execute(
+        "INSERT INTO notice_receipts (notice, person, person_name, organisation) VALUES ($1, 'user:x', $2, $3)", f"notice-{unit}", f"张三{unit}", unit
+    )  # fmt: skip
+    await pool.execute("INSERT INTO notice_numbers VALUES ($1, 2026, 1)", unit)
 
 
 Call = Callable[[httpx.AsyncClient, str, Any], Awaitable[httpx.Response]]
@@ -126,6 +139,17 @@ async def _report(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Re
     return await client.post("/v1/rental-reports", json=body | {"request": f"request-{unit}"})
 
 
+def _notice(path: str, body: dict[str, Any]) -> Call:
+    async def call(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Response:
+        return await client.post(f"/v1/{path.format(unit=unit)}", json={"organisation": unit} | body)
+
+    return call
+
+
+async def _withdraw(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Response:
+    return await client.post(f"/v1/notices/notice-{unit}:withdraw", json=_REASON)
+
+
 def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
     """The lines of the matrix. ``case``, ``get``: its own."""
     read, decide = ("registry:read",), ("quotas:write",)
@@ -163,6 +187,22 @@ def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
         found["POST", f"/v1/rental-reports/{{id}}:{rental}"] = case(
             _rental(rental), (RENTALS[rental][2],), own=frozenset({200, 403, 409, 422})
         )
+    publish, told = ("notices:publish",), ("registry:read", "trips:apply", "trips:drive", "notices:publish")
+    days = {"title": "x", "first": "2026-01-01", "last": "2026-01-31"}
+    # Of a token it is refused that it is no person.
+    people = frozenset({403})
+    found |= {
+        ("GET", "/v1/notices"): case(get("/v1/notices"), told, foreign=None),
+        ("GET", "/v1/notices/{id}"): case(get("/v1/notices/notice-{unit}"), told),
+        ("GET", "/v1/notices/{id}/receipts"): case(get("/v1/notices/notice-{unit}/receipts"), told),
+        ("GET", "/v1/notices/{id}/document"): case(get("/v1/notices/notice-{unit}/document"), told),
+        ("POST", "/v1/notices"): case(_notice("notices", {"title": "x", "body": "x"}), publish, own=people),
+        ("POST", "/v1/publications"): case(
+            _notice("publications", days | {"kind": "disposals"}), publish, own=people
+        ),
+        ("POST", "/v1/notices/{id}:read"): case(_notice("notices/notice-{unit}:read", {}), told, own=people),
+        ("POST", "/v1/notices/{id}:withdraw"): case(_withdraw, publish, own=frozenset({200, 409})),
+    }
     for step in COMMANDS:
         # Of a token the state, or that it is no person, is refused.
         found["POST", f"/v1/vehicle-acts/{{id}}:{step}"] = case(

@@ -56,6 +56,7 @@ WRITE = {
     "/v1/trip-requests": set(), "/v1/dispatches": set(), "/v1/approval-tables": set(), "/v1/drivers/{id}/account": set(),
     "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(),
     "/v1/quotas": set(), "/v1/vehicles/{id}/quota-place": set(), "/v1/rental-reports": set(), "/v1/rental-reports/{id}:take": {"registry:write"},
+    "/v1/notices": set(), "/v1/notices/{id}:read": {"registry:read"}, "/v1/publications": set(),
     **{f"/v1/vehicle-acts/{{id}}:{step}": set[str]() for step in ("release", "accept", "approve", "refuse")},
     "/v1/messages": set(), "/v1/vehicles/{id}:": set(), "/v1/vehicles/{id}:seal": {"registry:write"},
     "/v1/vehicles/{id}:unseal": {"registry:write"}, "/v1/vehicles/{id}:swap-plates": {"registry:write"},

@@ -255,7 +255,9 @@ async def list_rentals(
         if value is not None:
             condition(f"{column} = {{}}", value)
     if organisation is not None:
-        condition("units && {}::text[]", sorted(await units_below(connection, [organisation])))
+        condition(
+            "units && {}::text[]", sorted({organisation, *await units_below(connection, [organisation])})
+        )
     if after is not None:
         arguments += after
         conditions.append(f"(reported_at, id) < (${len(arguments) - 1}, ${len(arguments)})")

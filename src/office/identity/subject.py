@@ -51,6 +51,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "vehicles:agree": "同意调拨、处置 / agree for the unit that a vehicle is transferred or disposed of",
     "vehicles:approve": "批准调拨、处置 / approve transfers and disposals of vehicles",
     "rentals:approve": "批准社会车辆租赁 / decide for the unit on rentals of society's vehicles",
+    "notices:publish": "发布通知、公示 / publish notices and records",
     "quotas:write": "核定编制 / set quotas of units, place vehicles in classes",
     "costs:read": "查看费用 / read costs, tariffs, statements",
     "costs:write": "登记费用 / enter, correct and reverse costs, import files of them",
@@ -148,6 +149,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "trips:read",
             "maintenance:approve",
             "vehicles:approve",
+            "notices:publish",
             "costs:read",
             "costs:tariffs",
         }

@@ -7,9 +7,9 @@ A transfer changes the unit of the vehicle when it is handed over, from then on:
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from office.supervision.actors import Actor, persons_for
@@ -48,7 +48,7 @@ from registry.vehicles import dispose
 from registry.writing import Lock, take_each
 from runtime.connection import Connection
 from runtime.errors import DeclinedError, InvalidError, NotThereError
-from runtime.units import CHINA
+from runtime.units import CHINA, midnight
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +286,9 @@ async def list_acts(
         if value is not None:
             condition(f"{column} = {{}}", value)
     if organisation is not None:
-        condition("units && {}::text[]", sorted(await units_below(connection, [organisation])))
+        condition(
+            "units && {}::text[]", sorted({organisation, *await units_below(connection, [organisation])})
+        )
     if open:
         conditions.append("open")
     if after is not None:
@@ -323,3 +325,24 @@ async def show_act(connection: Connection, actor: Actor, id: str) -> dict[str, A
     plate = await connection.fetchval("SELECT plate FROM vehicles WHERE id = $1", thread.act.vehicle)
     cards = await cards_on_plates(connection, [] if plate is None else [plate])
     return shown(row) | {"may": may, "thread": entries, "fuel_cards": cards}
+
+
+async def completed_disposals(
+    connection: Connection, units: Collection[str], first: date, last: date
+) -> list[dict[str, Any]]:
+    """{vehicle, organisation, plate, mode_name, reason, done_on, proceeds_fen} of disposals of ``units`` that were completed from ``first`` to ``last``, by
+    time: for publication. None of a secret vehicle, whoever asks."""
+    rows = await connection.fetch(
+        "SELECT a.vehicle, a.organisation, a.plate, a.mode, a.done_at, b.body ->> 'reason' AS reason, COALESCE((e.body ->> 'proceeds_fen')::bigint, 0) AS fen"
+        " FROM vehicle_acts a JOIN vehicles v ON v.id = a.vehicle AND NOT v.secret JOIN vehicle_act_events b ON b.act = a.id AND b.version = 1"
+        " JOIN vehicle_act_events e ON e.act = a.id AND e.step = 'complete' WHERE a.kind = 'disposal' AND a.state = 'done'"
+        " AND a.organisation = ANY ($1::text[]) AND a.done_at >= $2 AND a.done_at < $3 ORDER BY a.done_at, a.id LIMIT 5001",
+        sorted(units), midnight(first), midnight(last + timedelta(days=1)),
+    )  # fmt: skip
+    return [
+        {
+            "vehicle": row["vehicle"], "organisation": row["organisation"], "plate": row["plate"], "mode_name": MODE_NAMES[row["mode"]],
+            "reason": row["reason"], "done_on": row["done_at"].astimezone(CHINA).date(), "proceeds_fen": row["fen"],
+        }
+        for row in rows
+    ]  # fmt: skip
