@@ -255,11 +255,12 @@ CREATE TABLE notice_numbers (
     PRIMARY KEY (organisation, year)
 );
 
--- Whether a text names a secret vehicle: by a plate that it has or had, with or without dot and spaces, or by its id. Which one is not told.
+-- Whether a text names a secret vehicle: by a plate that it has or had, with or without dot and spaces, or by its id where no letter or digit is beside it.
+-- Which one is not told.
 CREATE FUNCTION names_a_secret(said text) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT EXISTS (
         SELECT FROM vehicles v WHERE v.secret AND (
-            strpos(said, v.id) > 0 AND length(v.id) >= 4
+            said ~ ('(?:^|[^0-9A-Za-z_-])' || regexp_replace(v.id, '([][(){}.*+?^$|\\])', '\\\1', 'g') || '(?:$|[^0-9A-Za-z_-])')
             OR EXISTS (SELECT FROM (SELECT v.plate UNION SELECT p.plate FROM vehicle_plates p WHERE p.vehicle_no = v.no) h
                         WHERE h.plate <> '' AND strpos(upper(regexp_replace(said, '[[:space:]·•.．-]', '', 'g')), upper(h.plate)) > 0)))
 $$;

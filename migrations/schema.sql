@@ -978,13 +978,13 @@ END $$;
 CREATE FUNCTION names_a_secret(said text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
-    AS $$
+    AS $_$
     SELECT EXISTS (
         SELECT FROM vehicles v WHERE v.secret AND (
-            strpos(said, v.id) > 0 AND length(v.id) >= 4
+            said ~ ('(?:^|[^0-9A-Za-z_-])' || regexp_replace(v.id, '([][(){}.*+?^$|\\])', '\\\1', 'g') || '(?:$|[^0-9A-Za-z_-])')
             OR EXISTS (SELECT FROM (SELECT v.plate UNION SELECT p.plate FROM vehicle_plates p WHERE p.vehicle_no = v.no) h
                         WHERE h.plate <> '' AND strpos(upper(regexp_replace(said, '[[:space:]·•.．-]', '', 'g')), upper(h.plate)) > 0)))
-$$;
+$_$;
 
 CREATE FUNCTION note_alert_news() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER

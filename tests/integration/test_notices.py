@@ -177,6 +177,9 @@ async def test_no_secret_vehicle_is_in_any_publication_whoever_makes_it(office: 
         assert "苏F" not in refused["detail"]
     await office.ask("chief", "POST", "notices", NOTICE | {"title": "苏F12342"}, 422)
     await office.ask(
+        "chief", "POST", "notices", NOTICE | {"body": "合同car-20号"}, 201
+    )  # another id that begins alike
+    await office.ask(
         "chief", "POST", "publications", asked | {"last": (day - timedelta(days=2)).isoformat()}, 422
     )
     empty = await office.ask("chief", "POST", "publications", asked | {"kind": "rentals"}, 201)
