@@ -75,6 +75,7 @@ def at(path: str, id: str = "x", name: str = "x") -> str:
         .replace("{delivery}", "1")
         .replace("{no}", "1")
         .replace("{letter}", "1")
+        .replace("{quota_class}", "other")
     )
     address = (
         address.replace("{version}", "0" * 16).replace("{z}", "5").replace("{x}", "1").replace("{y}", "1")

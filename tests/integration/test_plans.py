@@ -494,6 +494,7 @@ async def test_a_list_is_answered_by_an_index(crowded: str, path: str) -> None:
         .replace("{delivery}", "1")
         .replace("{no}", "1")
         .replace("{kind}", "order")
+        .replace("{quota_class}", "other")
     )
     owner = await asyncpg.connect(crowded)  # no token may have so much; and this is no question of a request
     token = await create_token(owner, "plans", SCOPES)

@@ -498,7 +498,7 @@ async def test_a_role_reaches_its_units_and_no_others(units: ScopeWorld, has: fr
             if found := _foreign_marks(own, OWN):
                 wrong.append(f"{name}: tells of other units: {found} {_around(words_of(own), found)}")
             if case.foreign is None:
-                if not case.common and not any(mark in own.text for mark in (*marks(OWN), f'"{OWN}"')):
+                if not case.common and not any(mark in words_of(own) for mark in (*marks(OWN), f'"{OWN}"')):
                     wrong.append(f"{name}: does not tell of its own unit: {own.text[:300]}")
             elif foreign.status_code not in (case.own if case.common and reads else case.foreign):
                 wrong.append(f"{name}: {foreign.status_code} in another unit: {foreign.text[:300]}")
@@ -515,7 +515,7 @@ async def test_who_reaches_everywhere_reaches_all_of_it(units: ScopeWorld) -> No
                 if answer.status_code not in case.own:
                     wrong.append(f"{method} {path} of {unit}: {answer.status_code} {answer.text[:300]}")
                 elif case.foreign is None and not case.common and not any(
-                    mark in answer.text for mark in (*marks(FOREIGN), f'"{FOREIGN}"')
+                    mark in words_of(answer) for mark in (*marks(FOREIGN), f'"{FOREIGN}"')
                 ):  # fmt: skip
                     wrong.append(f"{method} {path}: does not tell of {FOREIGN}")
     assert wrong == []
