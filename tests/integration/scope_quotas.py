@@ -76,13 +76,13 @@ async def fill(pool: asyncpg.Pool, unit: str) -> None:
     await pool.execute(
         "INSERT INTO notices (id, number, organisation, units, roles, kind, title, body, pinned, receipt, columns, rows, sha256, published_at, published_by,"
         " published_by_name) VALUES ($1, $2, $3, ARRAY[$3], '{}', 'disposals', $4, 'x', false, true, '{x,x,x,x,x,x}', 1, sha256(''), now(), 'user:x', 'x')",
-        f"notice-{unit}", f"告-{unit}", unit, f"张三{unit}",
+        f"told-{unit}", f"告-{unit}", unit, f"张三{unit}",
     )  # fmt: skip
     await pool.execute(
-        "INSERT INTO notice_rows VALUES ($1, 1, $2, ARRAY['x', $3, 'x', 'x', 'x', 'x'])", f"notice-{unit}", f"car-{unit}", f"张三{unit}"
+        "INSERT INTO notice_rows VALUES ($1, 1, $2, ARRAY['x', $3, 'x', 'x', 'x', 'x'])", f"told-{unit}", f"car-{unit}", f"张三{unit}"
     )  # fmt: skip
     await pool.execute(
-        "INSERT INTO notice_receipts (notice, person, person_name, organisation) VALUES ($1, 'user:x', $2, $3)", f"notice-{unit}", f"张三{unit}", unit
+        "INSERT INTO notice_receipts (notice, person, person_name, organisation) VALUES ($1, 'user:x', $2, $3)", f"told-{unit}", f"张三{unit}", unit
     )  # fmt: skip
     await pool.execute("INSERT INTO notice_numbers VALUES ($1, 2026, 1)", unit)
 
@@ -147,7 +147,7 @@ def _notice(path: str, body: dict[str, Any]) -> Call:
 
 
 async def _withdraw(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Response:
-    return await client.post(f"/v1/notices/notice-{unit}:withdraw", json=_REASON)
+    return await client.post(f"/v1/notices/told-{unit}:withdraw", json=_REASON)
 
 
 def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
@@ -193,14 +193,14 @@ def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
     people = frozenset({403})
     found |= {
         ("GET", "/v1/notices"): case(get("/v1/notices"), told, foreign=None),
-        ("GET", "/v1/notices/{id}"): case(get("/v1/notices/notice-{unit}"), told),
-        ("GET", "/v1/notices/{id}/receipts"): case(get("/v1/notices/notice-{unit}/receipts"), told),
-        ("GET", "/v1/notices/{id}/document"): case(get("/v1/notices/notice-{unit}/document"), told),
+        ("GET", "/v1/notices/{id}"): case(get("/v1/notices/told-{unit}"), told),
+        ("GET", "/v1/notices/{id}/receipts"): case(get("/v1/notices/told-{unit}/receipts"), told),
+        ("GET", "/v1/notices/{id}/document"): case(get("/v1/notices/told-{unit}/document"), told),
         ("POST", "/v1/notices"): case(_notice("notices", {"title": "x", "body": "x"}), publish, own=people),
         ("POST", "/v1/publications"): case(
             _notice("publications", days | {"kind": "disposals"}), publish, own=people
         ),
-        ("POST", "/v1/notices/{id}:read"): case(_notice("notices/notice-{unit}:read", {}), told, own=people),
+        ("POST", "/v1/notices/{id}:read"): case(_notice("notices/told-{unit}:read", {}), told, own=people),
         ("POST", "/v1/notices/{id}:withdraw"): case(_withdraw, publish, own=frozenset({200, 409})),
     }
     for step in COMMANDS:
