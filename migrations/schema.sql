@@ -660,6 +660,16 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION hand_over_vehicle(of_act text) RETURNS text
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    UPDATE vehicles v SET organisation = a.to_organisation, updated_at = clock_timestamp() FROM vehicle_acts a
+     WHERE a.id = of_act AND a.kind = 'transfer' AND a.state = 'approved' AND unit_in_reach(a.to_organisation) AND v.id = a.vehicle
+       AND v.organisation = a.organisation AND v.disposed_on IS NULL AND a.effective_on <= (clock_timestamp() AT TIME ZONE 'Asia/Shanghai')::date
+    RETURNING v.id
+$$;
+
 CREATE FUNCTION helped_cases(units text[]) RETURNS text[]
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -999,6 +1009,17 @@ BEGIN
      WHERE unit_in_reach(a.organisation) AND (alert_hidden(a.id, hidden_ids(), hidden_plates(), hidden_cards()) OR COALESCE(v.body::text ~ pattern, false));
 END $$;
 
+CREATE FUNCTION names_a_secret(said text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    SELECT EXISTS (
+        SELECT FROM vehicles v WHERE v.secret AND (
+            said ~ ('(?:^|[^0-9A-Za-z_-])' || regexp_replace(v.id, '([][(){}.*+?^$|\\])', '\\\1', 'g') || '(?:$|[^0-9A-Za-z_-])')
+            OR EXISTS (SELECT FROM (SELECT v.plate UNION SELECT p.plate FROM vehicle_plates p WHERE p.vehicle_no = v.no) h
+                        WHERE h.plate <> '' AND strpos(upper(regexp_replace(said, '[[:space:]·•.．-]', '', 'g')), upper(h.plate)) > 0)))
+$_$;
+
 CREATE FUNCTION note_alert_news() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1183,6 +1204,28 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION notice_receipt_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.confirmed_at IS NOT NULL OR (to_jsonb(OLD) - 'confirmed_at') IS DISTINCT FROM (to_jsonb(NEW) - 'confirmed_at') THEN
+        RAISE EXCEPTION 'receipts are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION notice_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.withdrawn_at IS NOT NULL
+       OR (to_jsonb(OLD) - '{withdrawn_at,withdrawn_by,withdrawn_by_name,withdraw_reason}'::text[])
+          IS DISTINCT FROM (to_jsonb(NEW) - '{withdrawn_at,withdrawn_by,withdrawn_by_name,withdraw_reason}'::text[]) THEN
+        RAISE EXCEPTION 'notices are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION number_change_commit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1277,6 +1320,18 @@ BEGIN
         RAISE EXCEPTION 'a published scoring table is never changed' USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+
+CREATE FUNCTION rental_report_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR EXISTS (
+        SELECT FROM jsonb_each(to_jsonb(OLD)) o JOIN jsonb_each(to_jsonb(NEW)) n USING (key)
+         WHERE o.value IS DISTINCT FROM n.value AND o.value <> 'null'::jsonb AND key NOT IN ('state', 'version')) THEN
+        RAISE EXCEPTION 'rental reports are never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
 END $$;
 
 CREATE FUNCTION scope_table(place regclass, privileges text, seen text DEFAULT 'organisation = ANY ((SELECT reach_units())::text[])'::text, written text DEFAULT NULL::text) RETURNS void
@@ -1584,6 +1639,13 @@ CREATE FUNCTION unit_is_reached(unit text) RETURNS boolean
     SELECT current_user <> 'gongche_app' OR unit = ANY (reach_units())
 $$;
 
+CREATE FUNCTION unit_is_registered(wanted text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM organisations o WHERE o.id = wanted)
+$$;
+
 CREATE FUNCTION units_in_reach(units text[]) RETURNS text[]
     LANGUAGE sql STABLE
     AS $$
@@ -1624,6 +1686,17 @@ CREATE FUNCTION vehicle_is_known(wanted text) RETURNS boolean
     SELECT EXISTS (SELECT FROM vehicles v WHERE v.id = wanted)
 $$;
 
+CREATE FUNCTION vehicle_is_sent(wanted text) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(f.number ORDER BY f.number), '{}') FROM (
+        SELECT d.number FROM trip_dispatches d WHERE d.vehicle = wanted AND d.holds
+        UNION SELECT o.id FROM dispatch_orders o WHERE o.vehicle = wanted AND o.is_current AND (o.status = 'departed' OR o.status = 'approved'
+            AND GREATEST(o.planned_return, o.extended_return) > clock_timestamp()) AND NOT EXISTS (SELECT FROM trip_dispatches d WHERE d.id = o.id)
+        LIMIT 20) f
+$$;
+
 CREATE FUNCTION vehicle_of_plate(wanted text, moment timestamp with time zone) RETURNS integer
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1652,6 +1725,13 @@ CREATE FUNCTION vin_is_taken(wanted text, but text) RETURNS boolean
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT EXISTS (SELECT FROM vehicle_particulars p WHERE p.vin = wanted AND p.vehicle <> but)
+$$;
+
+CREATE FUNCTION within_reach(asked text[]) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT COALESCE(array_agg(u.unit ORDER BY u.unit), '{}') FROM unnest(asked) AS u (unit) WHERE unit_in_reach(u.unit)
 $$;
 
 CREATE TABLE alert_dispositions (
@@ -3295,6 +3375,59 @@ CREATE TABLE navigation_routes (
 
 COMMENT ON COLUMN navigation_routes.used_on IS 'Asked for at that day, or within the 30 days after it.';
 
+CREATE TABLE notice_numbers (
+    organisation text NOT NULL,
+    year integer NOT NULL,
+    last integer NOT NULL,
+    CONSTRAINT notice_numbers_last_check CHECK ((last > 0))
+);
+
+CREATE TABLE notice_receipts (
+    notice text NOT NULL,
+    person text NOT NULL,
+    person_name text NOT NULL,
+    organisation text NOT NULL,
+    read_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    confirmed_at timestamp with time zone
+);
+
+CREATE TABLE notice_rows (
+    notice text NOT NULL,
+    no integer NOT NULL,
+    vehicle text NOT NULL,
+    cells text[] NOT NULL,
+    CONSTRAINT notice_rows_no_check CHECK ((no > 0))
+);
+
+CREATE TABLE notices (
+    id text NOT NULL,
+    number text NOT NULL,
+    organisation text NOT NULL,
+    units text[] NOT NULL,
+    roles text[] NOT NULL,
+    kind text NOT NULL,
+    title text NOT NULL,
+    body text NOT NULL,
+    valid_to date,
+    pinned boolean NOT NULL,
+    receipt boolean NOT NULL,
+    columns text[] NOT NULL,
+    rows integer NOT NULL,
+    sha256 bytea NOT NULL,
+    published_at timestamp with time zone NOT NULL,
+    published_by text NOT NULL,
+    published_by_name text NOT NULL,
+    withdrawn_at timestamp with time zone,
+    withdrawn_by text,
+    withdrawn_by_name text,
+    withdraw_reason text,
+    CONSTRAINT notices_kind_check CHECK ((kind = ANY (ARRAY['notice'::text, 'disposals'::text, 'rentals'::text]))),
+    CONSTRAINT notices_rows_check CHECK ((rows >= 0)),
+    CONSTRAINT notices_sha256_check CHECK ((octet_length(sha256) = 32))
+);
+
+COMMENT ON TABLE notices IS '通知、公示: frozen when they are published; withdrawn, never removed.';
+
 CREATE TABLE oidc_links (
     issuer text NOT NULL,
     subject text NOT NULL,
@@ -3647,6 +3780,33 @@ ALTER TABLE quarantine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE quotas (
+    no bigint NOT NULL,
+    organisation text NOT NULL,
+    quota_class text NOT NULL,
+    vehicles integer NOT NULL,
+    valid_from date NOT NULL,
+    approved_by text NOT NULL,
+    paper_no text NOT NULL,
+    note text NOT NULL,
+    entered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    entered_by text NOT NULL,
+    entered_by_name text NOT NULL,
+    CONSTRAINT quotas_quota_class_check CHECK ((quota_class = ANY (ARRAY['confidential'::text, 'emergency'::text, 'enforcement'::text, 'special'::text, 'guaranteed'::text, 'other'::text]))),
+    CONSTRAINT quotas_vehicles_check CHECK (((vehicles >= 0) AND (vehicles <= 100000)))
+);
+
+COMMENT ON TABLE quotas IS '编制: vehicles of a class that a unit may have, by the day from which it holds.';
+
+ALTER TABLE quotas ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME quotas_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE recomputations (
     vehicle_no integer NOT NULL,
     seq bigint NOT NULL,
@@ -3718,6 +3878,87 @@ ALTER TABLE reminders ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE rental_numbers (
+    pool text NOT NULL,
+    year integer NOT NULL,
+    last integer NOT NULL,
+    CONSTRAINT rental_numbers_last_check CHECK ((last > 0))
+);
+
+CREATE TABLE rental_proof_vehicles (
+    report text NOT NULL,
+    number integer NOT NULL,
+    vehicle text NOT NULL,
+    plate text NOT NULL,
+    organisation text NOT NULL,
+    reasons jsonb NOT NULL
+);
+
+CREATE TABLE rental_proofs (
+    report text NOT NULL,
+    number integer NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    asked_by text NOT NULL,
+    units text[] NOT NULL,
+    looked_at integer NOT NULL,
+    travel text NOT NULL,
+    unknown jsonb NOT NULL,
+    sha256 bytea NOT NULL,
+    CONSTRAINT rental_proofs_looked_at_check CHECK ((looked_at >= 0)),
+    CONSTRAINT rental_proofs_number_check CHECK ((number > 0)),
+    CONSTRAINT rental_proofs_sha256_check CHECK ((octet_length(sha256) = 32))
+);
+
+CREATE TABLE rental_reports (
+    id text NOT NULL,
+    number text NOT NULL,
+    organisation text NOT NULL,
+    pool text NOT NULL,
+    units text[] NOT NULL,
+    request text NOT NULL,
+    state text NOT NULL,
+    version integer NOT NULL,
+    period_from timestamp with time zone NOT NULL,
+    period_to timestamp with time zone NOT NULL,
+    passengers integer NOT NULL,
+    supplier text NOT NULL,
+    contract text NOT NULL,
+    vehicle_class text NOT NULL,
+    seats integer NOT NULL,
+    reason text NOT NULL,
+    ceiling_fen bigint NOT NULL,
+    reported_at timestamp with time zone NOT NULL,
+    reported_by text NOT NULL,
+    reporters text[] NOT NULL,
+    reported_by_name text NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by text,
+    decided_by_name text,
+    decision_reason text,
+    plate text,
+    vehicle text,
+    taken_at timestamp with time zone,
+    taken_by_name text,
+    driver text,
+    insured_fen bigint,
+    driven_m bigint,
+    amount_fen bigint,
+    cost_entry text,
+    settled_at timestamp with time zone,
+    settled_by_name text,
+    CONSTRAINT rental_reports_amount_fen_check CHECK ((amount_fen > 0)),
+    CONSTRAINT rental_reports_ceiling_fen_check CHECK ((ceiling_fen > 0)),
+    CONSTRAINT rental_reports_check CHECK ((period_to > period_from)),
+    CONSTRAINT rental_reports_driven_m_check CHECK ((driven_m >= 0)),
+    CONSTRAINT rental_reports_insured_fen_check CHECK ((insured_fen >= 0)),
+    CONSTRAINT rental_reports_passengers_check CHECK ((passengers > 0)),
+    CONSTRAINT rental_reports_seats_check CHECK ((seats > 0)),
+    CONSTRAINT rental_reports_state_check CHECK ((state = ANY (ARRAY['reported'::text, 'approved'::text, 'refused'::text, 'withdrawn'::text, 'taken'::text, 'settled'::text]))),
+    CONSTRAINT rental_reports_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE rental_reports IS '社会车辆租赁报备: what was asked, decided, taken and paid; who changed it when is in the audit.';
 
 CREATE TABLE role_grants (
     id bigint NOT NULL,
@@ -4331,6 +4572,52 @@ CREATE TABLE users (
     created_by text NOT NULL
 );
 
+CREATE TABLE vehicle_act_events (
+    act text NOT NULL,
+    version integer NOT NULL,
+    step text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    persons text[] NOT NULL,
+    actor_name text NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT vehicle_act_events_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE vehicle_act_numbers (
+    organisation text NOT NULL,
+    kind text NOT NULL,
+    year integer NOT NULL,
+    last integer NOT NULL,
+    CONSTRAINT vehicle_act_numbers_last_check CHECK ((last > 0))
+);
+
+CREATE TABLE vehicle_acts (
+    id text NOT NULL,
+    kind text NOT NULL,
+    organisation text NOT NULL,
+    to_organisation text,
+    units text[] NOT NULL,
+    vehicle text NOT NULL,
+    vehicle_no integer NOT NULL,
+    plate text NOT NULL,
+    number text NOT NULL,
+    state text NOT NULL,
+    version integer NOT NULL,
+    mode text,
+    effective_on date,
+    open boolean NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    done_at timestamp with time zone,
+    CONSTRAINT vehicle_acts_check CHECK ((((kind = 'transfer'::text) = (to_organisation IS NOT NULL)) AND ((kind = 'disposal'::text) = (mode IS NOT NULL)))),
+    CONSTRAINT vehicle_acts_check1 CHECK ((to_organisation <> organisation)),
+    CONSTRAINT vehicle_acts_kind_check CHECK ((kind = ANY (ARRAY['transfer'::text, 'disposal'::text]))),
+    CONSTRAINT vehicle_acts_mode_check CHECK ((mode = ANY (ARRAY['scrap'::text, 'auction'::text, 'buy_back'::text, 'other'::text]))),
+    CONSTRAINT vehicle_acts_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE vehicle_acts IS '调拨、处置: what its thread (vehicle_act_events) comes to.';
+
 CREATE TABLE vehicle_day_states (
     vehicle_no integer NOT NULL,
     day date NOT NULL,
@@ -4435,6 +4722,32 @@ CREATE TABLE vehicle_plates (
 );
 
 COMMENT ON TABLE vehicle_plates IS 'History of vehicles.plate, by the times at which the register was told.';
+
+CREATE TABLE vehicle_quota_places (
+    no bigint NOT NULL,
+    vehicle text NOT NULL,
+    quota_class text NOT NULL,
+    tier text NOT NULL,
+    approved_by text NOT NULL,
+    paper_no text NOT NULL,
+    note text NOT NULL,
+    entered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    entered_by text NOT NULL,
+    entered_by_name text NOT NULL,
+    CONSTRAINT vehicle_quota_places_quota_class_check CHECK ((quota_class = ANY (ARRAY['confidential'::text, 'emergency'::text, 'enforcement'::text, 'special'::text, 'guaranteed'::text, 'other'::text]))),
+    CONSTRAINT vehicle_quota_places_tier_check CHECK ((tier = ANY (ARRAY['base'::text, 'need'::text, 'special_case'::text])))
+);
+
+COMMENT ON TABLE vehicle_quota_places IS '车辆的编制类别: the newest row of a vehicle counts.';
+
+ALTER TABLE vehicle_quota_places ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME vehicle_quota_places_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE vehicle_seals (
     no bigint NOT NULL,
@@ -5052,6 +5365,21 @@ ALTER TABLE ONLY messages
 ALTER TABLE ONLY navigation_routes
     ADD CONSTRAINT navigation_routes_pkey PRIMARY KEY (key);
 
+ALTER TABLE ONLY notice_numbers
+    ADD CONSTRAINT notice_numbers_pkey PRIMARY KEY (organisation, year);
+
+ALTER TABLE ONLY notice_receipts
+    ADD CONSTRAINT notice_receipts_pkey PRIMARY KEY (notice, organisation, person);
+
+ALTER TABLE ONLY notice_rows
+    ADD CONSTRAINT notice_rows_pkey PRIMARY KEY (notice, no);
+
+ALTER TABLE ONLY notices
+    ADD CONSTRAINT notices_number_key UNIQUE (number);
+
+ALTER TABLE ONLY notices
+    ADD CONSTRAINT notices_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY oidc_links
     ADD CONSTRAINT oidc_links_pkey PRIMARY KEY (issuer, subject);
 
@@ -5127,6 +5455,9 @@ ALTER TABLE ONLY quarantine_ended
 ALTER TABLE ONLY quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY quotas
+    ADD CONSTRAINT quotas_pkey PRIMARY KEY (no);
+
 ALTER TABLE ONLY recomputations
     ADD CONSTRAINT recomputations_pkey PRIMARY KEY (vehicle_no);
 
@@ -5144,6 +5475,21 @@ ALTER TABLE ONLY reminders
 
 ALTER TABLE ONLY reminders
     ADD CONSTRAINT reminders_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY rental_numbers
+    ADD CONSTRAINT rental_numbers_pkey PRIMARY KEY (pool, year);
+
+ALTER TABLE ONLY rental_proof_vehicles
+    ADD CONSTRAINT rental_proof_vehicles_pkey PRIMARY KEY (report, number, vehicle);
+
+ALTER TABLE ONLY rental_proofs
+    ADD CONSTRAINT rental_proofs_pkey PRIMARY KEY (report, number);
+
+ALTER TABLE ONLY rental_reports
+    ADD CONSTRAINT rental_reports_number_key UNIQUE (number);
+
+ALTER TABLE ONLY rental_reports
+    ADD CONSTRAINT rental_reports_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY role_grants
     ADD CONSTRAINT role_grants_pkey PRIMARY KEY (id);
@@ -5271,6 +5617,18 @@ ALTER TABLE ONLY trip_requests
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY vehicle_act_events
+    ADD CONSTRAINT vehicle_act_events_pkey PRIMARY KEY (act, version);
+
+ALTER TABLE ONLY vehicle_act_numbers
+    ADD CONSTRAINT vehicle_act_numbers_pkey PRIMARY KEY (organisation, kind, year);
+
+ALTER TABLE ONLY vehicle_acts
+    ADD CONSTRAINT vehicle_acts_number_key UNIQUE (number);
+
+ALTER TABLE ONLY vehicle_acts
+    ADD CONSTRAINT vehicle_acts_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY vehicle_day_states
     ADD CONSTRAINT vehicle_day_states_pkey PRIMARY KEY (vehicle_no, day);
 
@@ -5288,6 +5646,9 @@ ALTER TABLE ONLY vehicle_particulars
 
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT vehicle_plates_pkey PRIMARY KEY (vehicle_no, valid_from);
+
+ALTER TABLE ONLY vehicle_quota_places
+    ADD CONSTRAINT vehicle_quota_places_pkey PRIMARY KEY (no);
 
 ALTER TABLE ONLY vehicle_seals
     ADD CONSTRAINT vehicle_seals_pkey PRIMARY KEY (no);
@@ -5651,6 +6012,14 @@ CREATE INDEX navigation_routes_newest ON navigation_routes USING btree (engine, 
 
 CREATE INDEX navigation_routes_used ON navigation_routes USING btree (used_on);
 
+CREATE INDEX notice_receipts_listed ON notice_receipts USING btree (notice, read_at, person);
+
+CREATE INDEX notices_kinds ON notices USING btree (kind, published_at, id);
+
+CREATE INDEX notices_listed ON notices USING btree (published_at, id);
+
+CREATE INDEX notices_units ON notices USING gin (units);
+
 CREATE INDEX oidc_logins_began ON oidc_logins USING btree (began_at);
 
 CREATE UNIQUE INDEX one_current_version_of_order ON dispatch_orders USING btree (id) WHERE is_current;
@@ -5681,6 +6050,8 @@ CREATE INDEX quarantine_age ON quarantine USING btree (set_aside_at);
 
 CREATE INDEX quarantine_asked ON quarantine USING btree (asked_at, id) WHERE (asked_at IS NOT NULL);
 
+CREATE INDEX quotas_of ON quotas USING btree (organisation, quota_class, valid_from DESC, no DESC);
+
 CREATE INDEX recomputations_failed ON recomputations USING btree (retry_at) WHERE (retry_at IS NOT NULL);
 
 CREATE INDEX recomputations_longest ON recomputations USING btree (seq);
@@ -5700,6 +6071,16 @@ CREATE INDEX reminders_organisation ON reminders USING btree (organisation, no D
 CREATE INDEX reminders_recent ON reminders USING btree (vehicle_no, condition, asked_at);
 
 CREATE INDEX reminders_vehicle ON reminders USING btree (vehicle_no, about);
+
+CREATE INDEX rental_reports_listed ON rental_reports USING btree (reported_at, id);
+
+CREATE UNIQUE INDEX rental_reports_of_request ON rental_reports USING btree (request) WHERE (state <> ALL (ARRAY['refused'::text, 'withdrawn'::text]));
+
+CREATE INDEX rental_reports_plates ON rental_reports USING btree (organisation, plate, period_from) WHERE (plate IS NOT NULL);
+
+CREATE INDEX rental_reports_states ON rental_reports USING btree (state, reported_at, id);
+
+CREATE INDEX rental_reports_units ON rental_reports USING gin (units);
 
 CREATE INDEX role_grants_of_user ON role_grants USING btree (user_id);
 
@@ -5805,6 +6186,16 @@ CREATE INDEX trip_requests_to_settle ON trip_requests USING btree (pool, organis
 
 CREATE INDEX users_by_organisation ON users USING btree (organisation, id);
 
+CREATE INDEX vehicle_acts_listed ON vehicle_acts USING btree (asked_at, id);
+
+CREATE UNIQUE INDEX vehicle_acts_open ON vehicle_acts USING btree (vehicle) WHERE open;
+
+CREATE INDEX vehicle_acts_states ON vehicle_acts USING btree (state, asked_at, id);
+
+CREATE INDEX vehicle_acts_units ON vehicle_acts USING gin (units);
+
+CREATE INDEX vehicle_acts_vehicle ON vehicle_acts USING btree (vehicle, asked_at, id);
+
 CREATE INDEX vehicle_day_states_day ON vehicle_day_states USING btree (day);
 
 CREATE INDEX vehicle_documents_driver ON vehicle_documents USING btree (driver, uploaded_at, id) WHERE (driver IS NOT NULL);
@@ -5830,6 +6221,8 @@ CREATE UNIQUE INDEX vehicle_papers_once ON vehicle_papers USING btree (vehicle, 
 CREATE INDEX vehicle_papers_vehicle ON vehicle_papers USING btree (vehicle, kind, valid_to) WHERE (vehicle IS NOT NULL);
 
 CREATE INDEX vehicle_plates_plate ON vehicle_plates USING btree (plate, valid_from);
+
+CREATE INDEX vehicle_quota_places_of ON vehicle_quota_places USING btree (vehicle, no DESC);
 
 CREATE UNIQUE INDEX vehicle_seals_one ON vehicle_seals USING btree (vehicle) WHERE (sealed_to IS NULL);
 
@@ -6013,6 +6406,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON message_channels REFERENCING OLD TAB
 
 CREATE TRIGGER audit_delete AFTER DELETE ON message_quiet_hours REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON notices REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON oidc_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON organisations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
@@ -6024,6 +6419,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON platform_colours REFERENCING OLD TAB
 CREATE TRIGGER audit_delete AFTER DELETE ON platform_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-links', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON platform_supervisions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON quotas REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON rental_reports REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rental-reports', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON role_grants REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -6049,9 +6448,13 @@ CREATE TRIGGER audit_delete AFTER DELETE ON trip_requests REFERENCING OLD TABLE 
 
 CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_acts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-acts', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_papers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-papers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_particulars REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-particulars', 'vehicle', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_quota_places REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-quota-places', 'no', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_seals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('seals', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -6143,6 +6546,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON message_channels REFERENCING NEW TAB
 
 CREATE TRIGGER audit_insert AFTER INSERT ON message_quiet_hours REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON notices REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON oidc_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON organisations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
@@ -6154,6 +6559,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON platform_colours REFERENCING NEW TAB
 CREATE TRIGGER audit_insert AFTER INSERT ON platform_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-links', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON platform_supervisions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON quotas REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON rental_reports REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rental-reports', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON role_grants REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -6179,9 +6588,13 @@ CREATE TRIGGER audit_insert AFTER INSERT ON trip_requests REFERENCING NEW TABLE 
 
 CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_acts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-acts', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_papers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-papers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_particulars REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-particulars', 'vehicle', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_quota_places REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-quota-places', 'no', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_seals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('seals', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -6279,6 +6692,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON message_channels REFERENCING OLD TAB
 
 CREATE TRIGGER audit_update AFTER UPDATE ON message_quiet_hours REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('message-quiet-hours', 'person', 'r ->> ''person''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON notices REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('notices', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON oidc_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('oidc-links', 'issuer, subject', 'r ->> ''user_id''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('organisations', 'id', 'r ->> ''id''', 'r ->> ''id''', 'NULL::text', 'NULL::jsonb');
@@ -6290,6 +6705,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON platform_colours REFERENCING OLD TAB
 CREATE TRIGGER audit_update AFTER UPDATE ON platform_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-links', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON platform_supervisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON quotas REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON rental_reports REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rental-reports', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON role_grants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -6313,9 +6732,13 @@ CREATE TRIGGER audit_update AFTER UPDATE ON trip_requests REFERENCING OLD TABLE 
 
 CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_acts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-acts', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_papers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-papers', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_particulars REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-particulars', 'vehicle', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_quota_places REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-quota-places', 'no', 'r ->> ''vehicle''', '(SELECT v.organisation FROM vehicles v WHERE v.id = r ->> ''vehicle'')', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_seals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('seals', 'no', 'r ->> ''vehicle''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
@@ -6511,17 +6934,39 @@ CREATE TRIGGER note_violation_insert AFTER INSERT ON violations REFERENCING NEW 
 
 CREATE TRIGGER note_violation_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('violation', 'r.id', 'r.at');
 
+CREATE TRIGGER notice_receipts_stand BEFORE DELETE OR UPDATE ON notice_receipts FOR EACH ROW EXECUTE FUNCTION notice_receipt_stands();
+
+CREATE TRIGGER notice_rows_stay BEFORE DELETE OR UPDATE ON notice_rows FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER notice_rows_stay_all BEFORE TRUNCATE ON notice_rows FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER notices_stand BEFORE DELETE OR UPDATE ON notices FOR EACH ROW EXECUTE FUNCTION notice_stands();
+
 CREATE CONSTRAINT TRIGGER number_change_commit AFTER INSERT ON change_commits DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION number_change_commit();
 
 CREATE TRIGGER plate_swaps_stay BEFORE DELETE OR UPDATE ON plate_swaps FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER quarantine_ended_stay BEFORE DELETE OR UPDATE ON quarantine_ended FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
+CREATE TRIGGER quotas_stay BEFORE DELETE OR UPDATE ON quotas FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER quotas_stay_all BEFORE TRUNCATE ON quotas FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER rebind_reports_delete AFTER DELETE ON terminal_bindings REFERENCING OLD TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION rebind_terminal_reports();
 
 CREATE TRIGGER rebind_reports_insert AFTER INSERT ON terminal_bindings REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION rebind_terminal_reports();
 
 CREATE TRIGGER rebind_reports_update AFTER UPDATE ON terminal_bindings REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION rebind_terminal_reports();
+
+CREATE TRIGGER rental_proof_vehicles_stay BEFORE DELETE OR UPDATE ON rental_proof_vehicles FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER rental_proof_vehicles_stay_all BEFORE TRUNCATE ON rental_proof_vehicles FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER rental_proofs_stay BEFORE DELETE OR UPDATE ON rental_proofs FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER rental_proofs_stay_all BEFORE TRUNCATE ON rental_proofs FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER rental_reports_stand BEFORE DELETE OR UPDATE ON rental_reports FOR EACH ROW EXECUTE FUNCTION rental_report_stands();
 
 CREATE TRIGGER seal_blocks_stay BEFORE DELETE OR UPDATE ON seal_blocks FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
@@ -6595,6 +7040,12 @@ CREATE TRIGGER trip_request_events_stay_all BEFORE TRUNCATE ON trip_request_even
 
 CREATE TRIGGER trip_requests_are_not_removed BEFORE DELETE ON trip_requests FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER vehicle_act_events_stay BEFORE DELETE OR UPDATE ON vehicle_act_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER vehicle_act_events_stay_all BEFORE TRUNCATE ON vehicle_act_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER vehicle_acts_are_not_removed BEFORE DELETE ON vehicle_acts FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER vehicle_documents_stand BEFORE DELETE OR UPDATE ON vehicle_documents FOR EACH ROW EXECUTE FUNCTION vehicle_document_stands();
 
 CREATE TRIGGER vehicle_files_follow AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION files_follow_vehicles();
@@ -6604,6 +7055,10 @@ CREATE TRIGGER vehicle_papers_stand BEFORE DELETE OR UPDATE ON vehicle_papers FO
 CREATE TRIGGER vehicle_plates_begin AFTER INSERT ON vehicles REFERENCING NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION begin_plates();
 
 CREATE TRIGGER vehicle_plates_change AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS vehicles_before NEW TABLE AS vehicles_now FOR EACH STATEMENT EXECUTE FUNCTION change_plates();
+
+CREATE TRIGGER vehicle_quota_places_stay BEFORE DELETE OR UPDATE ON vehicle_quota_places FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER vehicle_quota_places_stay_all BEFORE TRUNCATE ON vehicle_quota_places FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER vehicle_secrecy_stays BEFORE DELETE OR UPDATE ON vehicle_secrecy FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
@@ -6829,6 +7284,12 @@ ALTER TABLE ONLY message_reads
 ALTER TABLE ONLY messages
     ADD CONSTRAINT messages_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
+ALTER TABLE ONLY notice_receipts
+    ADD CONSTRAINT notice_receipts_notice_fkey FOREIGN KEY (notice) REFERENCES notices(id);
+
+ALTER TABLE ONLY notice_rows
+    ADD CONSTRAINT notice_rows_notice_fkey FOREIGN KEY (notice) REFERENCES notices(id);
+
 ALTER TABLE ONLY oidc_links
     ADD CONSTRAINT oidc_links_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
@@ -6856,6 +7317,9 @@ ALTER TABLE ONLY platform_supervisions
 ALTER TABLE ONLY platform_vehicles
     ADD CONSTRAINT platform_vehicles_link_fkey FOREIGN KEY (link) REFERENCES platform_links(name) ON DELETE CASCADE;
 
+ALTER TABLE ONLY quotas
+    ADD CONSTRAINT quotas_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
+
 ALTER TABLE ONLY recomputations
     ADD CONSTRAINT recomputations_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
 
@@ -6864,6 +7328,21 @@ ALTER TABLE ONLY recovery_codes
 
 ALTER TABLE ONLY reminders
     ADD CONSTRAINT reminders_command_fkey FOREIGN KEY (command) REFERENCES terminal_commands(no);
+
+ALTER TABLE ONLY rental_proof_vehicles
+    ADD CONSTRAINT rental_proof_vehicles_report_number_fkey FOREIGN KEY (report, number) REFERENCES rental_proofs(report, number);
+
+ALTER TABLE ONLY rental_proofs
+    ADD CONSTRAINT rental_proofs_report_fkey FOREIGN KEY (report) REFERENCES rental_reports(id);
+
+ALTER TABLE ONLY rental_reports
+    ADD CONSTRAINT rental_reports_cost_entry_fkey FOREIGN KEY (cost_entry) REFERENCES cost_entries(id);
+
+ALTER TABLE ONLY rental_reports
+    ADD CONSTRAINT rental_reports_request_fkey FOREIGN KEY (request) REFERENCES trip_requests(id);
+
+ALTER TABLE ONLY rental_reports
+    ADD CONSTRAINT rental_reports_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
 
 ALTER TABLE ONLY role_grants
     ADD CONSTRAINT role_grants_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
@@ -6937,6 +7416,15 @@ ALTER TABLE ONLY trip_request_events
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
+ALTER TABLE ONLY vehicle_act_events
+    ADD CONSTRAINT vehicle_act_events_act_fkey FOREIGN KEY (act) REFERENCES vehicle_acts(id);
+
+ALTER TABLE ONLY vehicle_acts
+    ADD CONSTRAINT vehicle_acts_to_organisation_fkey FOREIGN KEY (to_organisation) REFERENCES organisations(id);
+
+ALTER TABLE ONLY vehicle_acts
+    ADD CONSTRAINT vehicle_acts_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
+
 ALTER TABLE ONLY vehicle_day_states
     ADD CONSTRAINT vehicle_day_states_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
 
@@ -6963,6 +7451,9 @@ ALTER TABLE ONLY vehicle_particulars
 
 ALTER TABLE ONLY vehicle_plates
     ADD CONSTRAINT vehicle_plates_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
+
+ALTER TABLE ONLY vehicle_quota_places
+    ADD CONSTRAINT vehicle_quota_places_vehicle_fkey FOREIGN KEY (vehicle) REFERENCES vehicles(id);
 
 ALTER TABLE ONLY vehicle_seals
     ADD CONSTRAINT vehicle_seals_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
@@ -7201,6 +7692,14 @@ CREATE POLICY cleared ON message_reads TO gongche_cleared USING (true) WITH CHEC
 
 CREATE POLICY cleared ON messages TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON notice_numbers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON notice_receipts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON notice_rows TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON notices TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON order_results TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON order_track_times TO gongche_cleared USING (true) WITH CHECK (true);
@@ -7213,7 +7712,17 @@ CREATE POLICY cleared ON positions TO gongche_cleared USING (true) WITH CHECK (t
 
 CREATE POLICY cleared ON process_samples TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON quotas TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON reminders TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON rental_numbers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON rental_proof_vehicles TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON rental_proofs TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON rental_reports TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON rule_parameters TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -7255,6 +7764,12 @@ CREATE POLICY cleared ON trip_request_events TO gongche_cleared USING (true) WIT
 
 CREATE POLICY cleared ON trip_requests TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON vehicle_act_events TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_act_numbers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_acts TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON vehicle_documents TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON vehicle_papers TO gongche_cleared USING (true) WITH CHECK (true);
@@ -7262,6 +7777,8 @@ CREATE POLICY cleared ON vehicle_papers TO gongche_cleared USING (true) WITH CHE
 CREATE POLICY cleared ON vehicle_particulars TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON vehicle_plates TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON vehicle_quota_places TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON vehicle_seals TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -7483,6 +8000,14 @@ CREATE POLICY everywhere ON message_reads TO gongche_everywhere USING (true) WIT
 
 CREATE POLICY everywhere ON messages TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON notice_numbers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON notice_receipts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON notice_rows TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON notices TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON order_results TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON order_track_times TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -7495,7 +8020,17 @@ CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CH
 
 CREATE POLICY everywhere ON process_samples TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON quotas TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON reminders TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON rental_numbers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON rental_proof_vehicles TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON rental_proofs TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON rental_reports TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON rule_parameters TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -7537,6 +8072,12 @@ CREATE POLICY everywhere ON trip_request_events TO gongche_everywhere USING (tru
 
 CREATE POLICY everywhere ON trip_requests TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON vehicle_act_events TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_act_numbers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_acts TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON vehicle_documents TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_papers TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -7544,6 +8085,8 @@ CREATE POLICY everywhere ON vehicle_papers TO gongche_everywhere USING (true) WI
 CREATE POLICY everywhere ON vehicle_particulars TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_plates TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON vehicle_quota_places TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_seals TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -7621,6 +8164,14 @@ ALTER TABLE message_reads ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE messages ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE notice_numbers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE notice_receipts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE notice_rows ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE notices ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE order_results ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE order_track_times ENABLE ROW LEVEL SECURITY;
@@ -7634,6 +8185,8 @@ ALTER TABLE plate_swaps ENABLE ROW LEVEL SECURITY;
 ALTER TABLE positions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE process_samples ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE quotas ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY reach ON alert_dispositions TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -7893,6 +8446,18 @@ CREATE POLICY reach ON messages TO gongche_app USING ((organisation = ANY (( SEL
    FROM trip_dispatches d
   WHERE ((('dispatches/'::text || d.id) = messages.trip) AND (d.organisation = ANY (d.units)))))))));
 
+CREATE POLICY reach ON notice_numbers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON notice_receipts TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON notice_rows TO gongche_app USING ((EXISTS ( SELECT
+   FROM notices n
+  WHERE (n.id = notice_rows.notice)))) WITH CHECK ((EXISTS ( SELECT
+   FROM notices n
+  WHERE (n.id = notice_rows.notice))));
+
+CREATE POLICY reach ON notices FOR SELECT TO gongche_app USING (((units && ( SELECT reach_units() AS reach_units)) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))));
+
 CREATE POLICY reach ON order_results FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM dispatch_orders o
   WHERE (o.id = order_results.order_id))));
@@ -7915,7 +8480,25 @@ CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELE
 
 CREATE POLICY reach ON process_samples FOR SELECT TO gongche_app USING (true);
 
+CREATE POLICY reach ON quotas TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON reminders FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON rental_numbers TO gongche_app USING ((pool = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((pool = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON rental_proof_vehicles TO gongche_app USING ((EXISTS ( SELECT
+   FROM rental_reports r
+  WHERE (r.id = rental_proof_vehicles.report)))) WITH CHECK ((EXISTS ( SELECT
+   FROM rental_reports r
+  WHERE (r.id = rental_proof_vehicles.report))));
+
+CREATE POLICY reach ON rental_proofs TO gongche_app USING ((EXISTS ( SELECT
+   FROM rental_reports r
+  WHERE (r.id = rental_proofs.report)))) WITH CHECK ((EXISTS ( SELECT
+   FROM rental_reports r
+  WHERE (r.id = rental_proofs.report))));
+
+CREATE POLICY reach ON rental_reports TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
 
 CREATE POLICY reach ON rule_parameters FOR SELECT TO gongche_app USING (((organisation IS NULL) OR (organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
 
@@ -7987,6 +8570,16 @@ CREATE POLICY reach ON trip_request_events TO gongche_app USING ((EXISTS ( SELEC
 
 CREATE POLICY reach ON trip_requests TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
 
+CREATE POLICY reach ON vehicle_act_events TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicle_acts a
+  WHERE (a.id = vehicle_act_events.act)))) WITH CHECK ((EXISTS ( SELECT
+   FROM vehicle_acts a
+  WHERE (a.id = vehicle_act_events.act))));
+
+CREATE POLICY reach ON vehicle_act_numbers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
+CREATE POLICY reach ON vehicle_acts TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
+
 CREATE POLICY reach ON vehicle_documents TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON vehicle_papers TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
@@ -8000,6 +8593,12 @@ CREATE POLICY reach ON vehicle_particulars TO gongche_app USING ((EXISTS ( SELEC
 CREATE POLICY reach ON vehicle_plates FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = vehicle_plates.vehicle_no))));
+
+CREATE POLICY reach ON vehicle_quota_places TO gongche_app USING ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = vehicle_quota_places.vehicle)))) WITH CHECK ((EXISTS ( SELECT
+   FROM vehicles v
+  WHERE (v.id = vehicle_quota_places.vehicle))));
 
 CREATE POLICY reach ON vehicle_seals TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
@@ -8109,6 +8708,8 @@ CREATE POLICY reach_delete ON fuel_stations FOR DELETE TO gongche_app USING (fal
 
 CREATE POLICY reach_delete ON judge_due FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON notices FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_delete ON order_results FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON order_track_times FOR DELETE TO gongche_app USING (false);
@@ -8199,6 +8800,8 @@ CREATE POLICY reach_insert ON fuel_stations FOR INSERT TO gongche_app WITH CHECK
 
 CREATE POLICY reach_insert ON judge_due FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON notices FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_insert ON order_results FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON order_track_times FOR INSERT TO gongche_app WITH CHECK (false);
@@ -8287,6 +8890,8 @@ CREATE POLICY reach_update ON fuel_stations FOR UPDATE TO gongche_app USING (fal
 
 CREATE POLICY reach_update ON judge_due FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
+CREATE POLICY reach_update ON notices FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_update ON order_results FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON order_track_times FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
@@ -8322,6 +8927,14 @@ CREATE POLICY reach_update ON vehicle_states FOR UPDATE TO gongche_app USING (fa
 CREATE POLICY reach_update ON webhook_attempts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 ALTER TABLE reminders ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE rental_numbers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE rental_proof_vehicles ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE rental_proofs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE rental_reports ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE rule_parameters ENABLE ROW LEVEL SECURITY;
 
@@ -8435,6 +9048,8 @@ CREATE POLICY secret ON maintenances AS RESTRICTIVE TO gongche_app USING (((vehi
 
 CREATE POLICY secret ON messages AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
 
+CREATE POLICY secret ON notice_rows AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
 CREATE POLICY secret ON order_results AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
 
 CREATE POLICY secret ON order_track_times AS RESTRICTIVE TO gongche_app USING (((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))) WITH CHECK (((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))));
@@ -8448,6 +9063,10 @@ CREATE POLICY secret ON positions AS RESTRICTIVE TO gongche_app USING (((termina
   WHERE ((b.terminal_no = positions.terminal_no) AND (b.valid_from <= positions.device_time) AND ((b.valid_to IS NULL) OR (positions.device_time < b.valid_to)))))));
 
 CREATE POLICY secret ON reminders AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
+
+CREATE POLICY secret ON rental_proof_vehicles AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
+
+CREATE POLICY secret ON rental_reports AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
 
 CREATE POLICY secret ON tasks AS RESTRICTIVE TO gongche_app USING (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards))))) WITH CHECK (((case_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT case_hidden(case_id, ( SELECT hidden_ids() AS hidden_ids), ( SELECT hidden_plates() AS hidden_plates), ( SELECT hidden_cards() AS hidden_cards)))));
 
@@ -8487,6 +9106,8 @@ CREATE POLICY secret ON trip_dispatches AS RESTRICTIVE TO gongche_app USING ((((
 
 CREATE POLICY secret ON trip_prices AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
+CREATE POLICY secret ON vehicle_acts AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
+
 CREATE POLICY secret ON vehicle_documents AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON vehicle_papers AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
@@ -8494,6 +9115,8 @@ CREATE POLICY secret ON vehicle_papers AS RESTRICTIVE TO gongche_app USING (((ve
 CREATE POLICY secret ON vehicle_particulars AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON vehicle_plates AS RESTRICTIVE TO gongche_app USING ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
+
+CREATE POLICY secret ON vehicle_quota_places AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON vehicle_seals AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
@@ -8545,6 +9168,12 @@ ALTER TABLE trip_request_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE trip_requests ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE vehicle_act_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_act_numbers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_acts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE vehicle_documents ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_papers ENABLE ROW LEVEL SECURITY;
@@ -8552,6 +9181,8 @@ ALTER TABLE vehicle_papers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE vehicle_particulars ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_plates ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE vehicle_quota_places ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_seals ENABLE ROW LEVEL SECURITY;
 

@@ -48,13 +48,17 @@ from api.live.orders import router as live_orders
 from api.messages.failures import router as message_failures
 from api.messages.own import router as own_channels
 from api.messages.units import router as unit_channels
+from api.notices.endpoints import router as notices
 from api.operations.endpoints import router as operations
 from api.packing import Packing
 from api.positions.endpoints import router as positions
+from api.quotas.endpoints import router as quotas
+from api.quotas.workbook import router as quota_workbook
 from api.registry.areas import router as areas
 from api.registry.endpoints import router as registry
 from api.registry.seals import router as seals
 from api.registry.secrecy import router as secrecy
+from api.rentals.endpoints import router as rental_reports
 from api.reports.endpoints import router as terminal_reports
 from api.routes import add_routes
 from api.statistics.alerts import router as alert_statistics
@@ -70,6 +74,7 @@ from api.trips.dispatches import router as dispatches
 from api.trips.places import router as trip_places
 from api.trips.requests import router as trip_requests
 from api.trips.rules import router as approval_tables
+from api.vehicles.acts import router as vehicle_acts
 from api.vehicles.documents import router as vehicle_documents
 from api.vehicles.file import router as vehicle_file
 from api.vehicles.maintenance import router as maintenance
@@ -139,6 +144,11 @@ _ROUTERS: Final = (
     driver_leaves,
     driver_records,
     driver_sheets,
+    vehicle_acts,
+    quotas,
+    quota_workbook,
+    rental_reports,
+    notices,
     cost_entries,
     tariffs,
     statements,

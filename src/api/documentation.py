@@ -25,10 +25,13 @@ from api.drivers.bodies import BODIES as DRIVERS
 from api.exchange.schemas import BODIES as EXCHANGE
 from api.identity.schemas import BODIES as IDENTITY
 from api.messages.schemas import BODIES as MESSAGES
+from api.notices.schemas import BODIES as NOTICES
 from api.positions.schemas import Position
 from api.problems import OF_PEOPLE, add_bodies, describe_problems
+from api.quotas.schemas import BODIES as QUOTAS
 from api.registry.seals import SealBody
 from api.registry.secrecy import SecrecyReason
+from api.rentals.schemas import BODIES as RENTALS
 from api.subscriptions.schemas import CommitBody, RotateBody, SeekBody, SubscriptionBody, WebhookBody
 from api.trips.bodies import BODIES as TRIPS
 from api.vehicles.bodies import BODIES as VEHICLES
@@ -88,6 +91,9 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
         *TRIPS,
         *VEHICLES,
         *DRIVERS,
+        *QUOTAS,
+        *RENTALS,
+        *NOTICES,
         *COSTS,
         *ASSESSMENT,
         *BACKTESTS,

@@ -256,7 +256,35 @@ def _wanted(record: FuelCard, known: Sequence[PlateBinding]) -> list[PlateBindin
     return plan.all()
 
 
+async def follow_vehicles(connection: Connection, plates: Mapping[str, str]) -> list[str]:
+    """Cards that are bound to one of ``plates`` now are bound to the plate that stands beside it from now on, as long as they were to be; their ids."""
+    rows = await connection.fetch(
+        "SELECT b.card, b.plate, b.valid_from, b.valid_to FROM card_bindings b JOIN fuel_cards c ON c.id = b.card WHERE b.plate = ANY ($1::text[])"
+        " AND b.valid_from < clock_timestamp() AND (b.valid_to IS NULL OR b.valid_to > clock_timestamp()) ORDER BY b.card FOR NO KEY UPDATE OF c",
+        sorted(plates),
+    )
+    now = await connection.fetchval("SELECT clock_timestamp()")
+    for row in rows:
+        await connection.execute(
+            "UPDATE card_bindings SET valid_to = $3 WHERE card = $1 AND valid_from = $2", row["card"], row["valid_from"], now
+        )  # fmt: skip
+        await connection.execute(
+            "INSERT INTO card_bindings (card, plate, valid_from, valid_to) VALUES ($1, $2, $3, $4)",
+            row["card"], plates[row["plate"]], now, row["valid_to"],
+        )  # fmt: skip
+    return [row["card"] for row in rows]
+
+
 # --- read
+
+
+async def cards_on_plates(connection: Connection, plates: Collection[str]) -> list[str]:
+    """The cards within reach that are bound to one of ``plates`` now, or are to be."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT card FROM card_bindings WHERE plate = ANY ($1::text[]) AND (valid_to IS NULL OR valid_to > clock_timestamp()) ORDER BY card LIMIT 100",
+        sorted(plates),
+    )  # fmt: skip
+    return [row["card"] for row in rows]
 
 
 async def bindings_of_card(connection: Connection, card: str) -> list[dict[str, Any]]:

@@ -77,6 +77,9 @@ def _check(row: Threshold) -> None:
             f" · this is a parameter of orders now: set {now}.{row.name}"
         )
         raise RefusedError([Flaw(("rule",), message)])
+    if row.rule == parameters.QUOTA and row.organisation is not None:
+        message = "配备标准全市统一，不得按单位另定；organisation 留空 · the standard is the same for all units: leave the organisation out"
+        raise RefusedError([Flaw(("organisation",), message)])
     try:
         parameters.validate(row.rule, row.name, row.value)
     except parameters.UnknownParameterError:

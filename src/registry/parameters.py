@@ -57,6 +57,7 @@ class ParameterRow:
 _SEED = "市纪委电子监察预警平台"
 _READING = "gongche reading of the rule"
 _SECOND = "gongche reading of the rule, second edition"
+_STANDARD = "《党政机关公务用车管理办法》（2017年12月5日起施行）配备标准"
 
 #: Parameters that every rule shares through the track kernels.
 TRACK = "track"
@@ -80,8 +81,10 @@ TRIPS = "trips"
 PLANNER = "planner"
 #: Files of vehicles (docs/vehicle-file.md). ``one_quote_yuan``: up to so much one shop's quote will do for a maintenance.
 VEHICLE = "vehicle"
+#: What vehicles of each class of quota (编制) may cost and displace (registry.standards, docs/quotas.md).
+QUOTA = "quota"
 #: Groups of parameters that are no rule.
-SHARED = (TRACK, ORDER, TERMINAL, SUPERVISION, REMINDER, TRIPS, PLANNER, VEHICLE)
+SHARED = (TRACK, ORDER, TERMINAL, SUPERVISION, REMINDER, TRIPS, PLANNER, VEHICLE, QUOTA)
 
 RULES: Mapping[str, tuple[Parameter, ...]] = {
     TRACK: (
@@ -156,6 +159,22 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("change_fen", "fen", 5000, _READING, 0, 1_000_000),
     ),
     VEHICLE: (Parameter("one_quote_yuan", "yuan", 500, "某单位维修审批: 500 元以下", 0, 1_000_000),),
+    QUOTA: (
+        Parameter("confidential_yuan", "yuan", 120_000, _STANDARD, 0, 100_000_000),
+        Parameter("confidential_ml", "ml", 1_600, _STANDARD, 0, 30_000),
+        Parameter("emergency_yuan", "yuan", 180_000, _STANDARD, 0, 100_000_000),
+        Parameter("emergency_ml", "ml", 1_800, _STANDARD, 0, 30_000),
+        Parameter("enforcement_yuan", "yuan", 120_000, _STANDARD, 0, 100_000_000),
+        Parameter("enforcement_ml", "ml", 1_600, _STANDARD, 0, 30_000),
+        Parameter("enforcement_need_yuan", "yuan", 180_000, _STANDARD, 0, 100_000_000),
+        Parameter("enforcement_need_ml", "ml", 1_800, _STANDARD, 0, 30_000),
+        Parameter("other_yuan", "yuan", 180_000, _STANDARD, 0, 100_000_000),
+        Parameter("other_ml", "ml", 1_800, _STANDARD, 0, 30_000),
+        Parameter("special_case_yuan", "yuan", 250_000, _STANDARD, 0, 100_000_000),
+        Parameter("special_case_ml", "ml", 3_000, _STANDARD, 0, 30_000),
+        Parameter("large_bus_yuan", "yuan", 450_000, _STANDARD, 0, 100_000_000),
+        Parameter("new_energy_yuan", "yuan", 180_000, _STANDARD, 0, 100_000_000),
+    ),
     "location": (
         Parameter("min_displacement_m", "m", 200, _READING, 0, 100_000),
         Parameter("episode_idle_min", "min", 30, _READING, 1, 1440),

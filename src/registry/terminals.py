@@ -312,6 +312,21 @@ async def _save(connection: Connection, before: set[Binding], after: set[Binding
         )
 
 
+async def take_out(connection: Connection, vehicle: str) -> list[str]:
+    """Take every terminal out of a vehicle, from now on; their phone numbers. What was to be put in later is not."""
+    no = await connection.fetchval("SELECT no FROM vehicles WHERE id = $1", vehicle)
+    await take_each(connection, Lock.TERMINALS_OF, [no])
+    await connection.execute(
+        "DELETE FROM terminal_bindings WHERE vehicle_no = $1 AND valid_from >= clock_timestamp()", no
+    )
+    rows = await connection.fetch(
+        "UPDATE terminal_bindings b SET valid_to = clock_timestamp() FROM terminals t WHERE b.vehicle_no = $1 AND t.no = b.terminal_no"
+        " AND (b.valid_to IS NULL OR b.valid_to > clock_timestamp()) RETURNING t.phone",
+        no,
+    )
+    return sorted(row["phone"] for row in rows)
+
+
 # --- read
 
 

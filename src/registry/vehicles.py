@@ -102,6 +102,15 @@ async def write(connection: Connection, records: Sequence[Vehicle]) -> list[Writ
     return results
 
 
+async def dispose(connection: Connection, vehicle: str, unit: str, day: date) -> bool:
+    """From ``day`` on a vehicle of ``unit`` is no official one; False: it is of another unit, or disposed of already."""
+    done = await connection.fetchval(
+        f"UPDATE {_TABLE.name} SET disposed_on = $3, updated_at = clock_timestamp() WHERE id = $1 AND organisation = $2 AND disposed_on IS NULL RETURNING true",  # noqa: S608 - constants
+        vehicle, unit, day,
+    )  # fmt: skip
+    return done is not None
+
+
 async def exchange_plates(connection: Connection, one: str, other: str) -> None:
     """Two vehicles, whose rows the caller holds, change plates, in one statement: there is no moment at which both have one of them."""
     await connection.execute(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -13,8 +14,10 @@ from typing import Any, Final
 
 import asyncpg
 import httpx
+import openpyxl
 
 from api.app import create_app
+from api.documents.rendering import PDF, XLSX
 from office.identity.subject import ROLE_PERMISSIONS, Role
 from office.identity.tokens import SCOPES, create_token
 from rules.alerts.feed import publish_feed
@@ -36,6 +39,7 @@ from tests.integration import (
     scope_drivers,
     scope_exchange,
     scope_messages,
+    scope_quotas,
     scope_reports,
     scope_vehicles,
 )
@@ -270,6 +274,7 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
     await fill_assessment(pool, unit)
     await fill_trips(pool, unit)
     await scope_vehicles.fill(pool, unit)
+    await scope_quotas.fill(pool, unit)
     await fill_costs(pool, unit)
     await scope_drivers.fill(pool, unit)
     await scope_drivers.fill_sheets(pool, unit)
@@ -293,8 +298,14 @@ def _positions(terminal: int) -> PositionBatch:
 _UUID: Final = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 
+def _cells(workbook: bytes) -> str:
+    book = openpyxl.load_workbook(io.BytesIO(workbook), read_only=True)
+    rows = (row for sheet in book for row in sheet.iter_rows(values_only=True))
+    return "\n".join(str(cell) for row in rows for cell in row if cell is not None)
+
+
 def words_of(answer: httpx.Response) -> str:
-    """What somebody reads in an answer: a PDF by its text, for its bytes are packed and hold anything; and no UUID, which does too."""
-    pdf = answer.headers.get("content-type") == "application/pdf"
-    body = text_of(answer.content) if pdf else answer.text
+    """What somebody reads in an answer: a PDF or a workbook by its text, for its bytes are packed and hold anything; and no UUID, which does too."""
+    kind = answer.headers.get("content-type")
+    body = text_of(answer.content) if kind == PDF else _cells(answer.content) if kind == XLSX else answer.text
     return _UUID.sub("", body + " ".join(f"{name}: {value}" for name, value in answer.headers.items()))

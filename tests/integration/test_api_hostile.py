@@ -43,7 +43,7 @@ READ = {
     "/v1/commands": {"commands:read"}, "/v1/terminal-reports": {"tracks:read"}, "/v1/driver-cards": {"tracks:read"},
     "/v1/media": {"tracks:read"}, "/v1/live/orders": {"registry:read"}, "/v1/fences/{id}/terminals": {"commands:read"},
     "/v1/trip-requests": set(), "/v1/dispatches": set(), "/v1/approval-tables": set(), "/v1/drivers/{id}/account": set(),
-    "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(),
+    "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(), "/v1/rental-reports": set(),
     "/v1/driver-leaves": {"registry:write"}, "/v1/driver-sheets": set(), "/v1/call-back-draws": set(), "/v1/driver-score-tables": set(), "/v1/drivers/{id}/facts": {"registry:write"},
     "/v1/drivers/{id}/sheets": set(), "/v1/backtests": {"registry:write"}, "/v1/operations": {"ops:read"}, "/v1/basemap": {*MAPS},
     "/v1/statistics/alerts": {"alerts:read"}, "/v1/statistics/fleet": {"tracks:read"}, "/v1/statistics": {*NUMBERS_OF},
@@ -58,6 +58,9 @@ WRITE = {
     "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(),
     "/v1/driver-score-tables": set(), "/v1/drivers/{id}/sheets": set(), "/v1/driver-objections": set(), "/v1/call-back": set(),
     **{f"/v1/driver-leaves/{{id}}:{step}": set[str]() for step in ("approve", "reject")},
+    "/v1/quotas": set(), "/v1/vehicles/{id}/quota-place": set(), "/v1/rental-reports": set(), "/v1/rental-reports/{id}:take": {"registry:write"},
+    "/v1/notices": set(), "/v1/notices/{id}:read": {"registry:read"}, "/v1/publications": set(),
+    **{f"/v1/vehicle-acts/{{id}}:{step}": set[str]() for step in ("release", "accept", "approve", "refuse")},
     "/v1/messages": set(), "/v1/vehicles/{id}:": set(), "/v1/vehicles/{id}:seal": {"registry:write"},
     "/v1/vehicles/{id}:unseal": {"registry:write"}, "/v1/vehicles/{id}:swap-plates": {"registry:write"},
     **{f"/v1/maintenance/{{id}}:{step}": set[str]() for step in ("approve", "reject", "grant", "deny")}, "/v1/fences/{id}:": set(), "/v1/organisations/{id}:": set(),
@@ -75,6 +78,7 @@ def at(path: str, id: str = "x", name: str = "x") -> str:
         .replace("{delivery}", "1")
         .replace("{no}", "1")
         .replace("{letter}", "1")
+        .replace("{quota_class}", "other")
     )
     address = (
         address.replace("{version}", "0" * 16).replace("{z}", "5").replace("{x}", "1").replace("{y}", "1")

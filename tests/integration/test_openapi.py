@@ -36,7 +36,7 @@ expected-statuses = ["2xx", 400, 401, 403, 404, 406, 409, 410, 412, 429, 503]
 expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 428, 429, "5xx"]
 
 [[operations]]
-include-path-regex = "^/v1/(session|unit-channels|message-failures|users|role-grants|delegations|clients|client-secrets|oauth|oidc|cases|trip-requests|dispatches|approval-tables|cost-entries|tariffs|statements|trip-costs|drivers/.id./(account|licences|duty|driving|overtime|facts|sheets|roster-weeks|roster-days)|driver-duty|driver-leaves|driver-score-tables|driver-facts|driver-sheets|driver-objections|call-back-draws|call-backs|vehicle-papers/.id.|vehicles/.id./(particulars|papers|documents)|vehicles/.id.:swap-plates|maintenance|complaints|assessments|assessment-tables|assessment-disputes)"
+include-path-regex = "^/v1/(session|unit-channels|message-failures|users|role-grants|delegations|clients|client-secrets|oauth|oidc|cases|trip-requests|dispatches|approval-tables|cost-entries|tariffs|statements|trip-costs|drivers/.id./(account|licences|duty|driving|overtime|facts|sheets|roster-weeks|roster-days)|driver-duty|driver-leaves|driver-score-tables|driver-facts|driver-sheets|driver-objections|call-back-draws|call-backs|vehicle-papers/.id.|vehicles/.id./(particulars|papers|documents)|vehicles/.id.:swap-plates|quotas|notices|publications|rental-reports|vehicle-acts|vehicle-transfers|vehicle-disposals|vehicles/.id./quota-place|maintenance|complaints|assessments|assessment-tables|assessment-disputes)"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 409, 413, 415, 422, 429, 503]
 
 [[operations]]
@@ -90,6 +90,10 @@ async def api(db_url: str, pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[
                     "trips:",
                     "maintenance:",
                     "drivers:",
+                    "vehicles:",
+                    "notices:",
+                    "rentals:",
+                    "quotas:",
                     "costs:",
                 )
             )

@@ -396,6 +396,19 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/vehicle-papers/{id}": [{}],
     "/v1/maintenance": [{}, {"state": "pending"}, {"organisation": "O7"}, {"vehicle": "V17"}, {"open": "true"}],
     "/v1/maintenance/{id}": [{}],
+    "/v1/notices": [{}, {"kind": "notice"}, {"current": "true"}, {"unread": "true"}],
+    "/v1/notices/{id}": [{}],
+    "/v1/notices/{id}/receipts": [{}],
+    "/v1/notices/{id}/document": [{"format": "pdf"}],
+    "/v1/rental-reports": [{}, {"state": "reported"}, {"organisation": "O7"}, {"trip_request": "x"}],
+    "/v1/rental-reports/{id}": [{}],
+    "/v1/vehicle-acts": [{}, {"kind": "transfer"}, {"state": "asked"}, {"organisation": "O7"}, {"vehicle": "V17"}, {"open": "true"}],
+    "/v1/vehicle-acts/{id}": [{}],
+    "/v1/quotas": [{}, {"organisation": "O7"}, {"standing": "over"}],
+    "/v1/quotas/{organisation}/{quota_class}": [{}],
+    "/v1/quota-vehicles": [{}, {"organisation": "O7"}, {"quota_class": "other"}, {"unplaced": "true"}, {"standing": "above"}],
+    "/v1/quota-workbook": [{"organisation": "O7"}],
+    "/v1/vehicles/{id}/quota-place": [{}],
     "/v1/cost-entries": [
         {}, {"organisation": "O7"}, {"vehicle": "V17"}, {"kind": "toll"}, {"period": "202001"}, {"dispatch": "PC-17"}, {"finding": "true"},
         {"from": "2020-02-01", "to": "2020-03-01"},
@@ -494,6 +507,7 @@ async def test_a_list_is_answered_by_an_index(crowded: str, path: str) -> None:
         .replace("{delivery}", "1")
         .replace("{no}", "1")
         .replace("{kind}", "order")
+        .replace("{quota_class}", "other")
     )
     owner = await asyncpg.connect(crowded)  # no token may have so much; and this is no question of a request
     token = await create_token(owner, "plans", SCOPES)

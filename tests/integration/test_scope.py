@@ -22,6 +22,7 @@ from tests.integration import (
     scope_costs,
     scope_drivers,
     scope_messages,
+    scope_quotas,
     scope_reports,
     scope_trips,
     scope_vehicles,
@@ -43,7 +44,7 @@ OWNED = {
     "alert_feed": "alert_id", "vehicle_states": "vehicle_no", "evidence_of_alerts": "sha256", "evidence_positions": "sha256", "evaluations": "subject", "judge_due": "key",
     "rule_parameters": "organisation", "alert_receipts": "alert_id", "alert_dispositions": "alert_id", **OWNED_CASES, **OWNED_ASSESSMENTS,
     **OWNED_EXCHANGE, **scope_messages.OWNED, **scope_backtests.OWNED, **scope_commands.OWNED,
-    **scope_reports.OWNED, **scope_trips.OWNED, **scope_vehicles.OWNED, **scope_costs.OWNED, **scope_drivers.OWNED,
+    **scope_reports.OWNED, **scope_trips.OWNED, **scope_vehicles.OWNED, **scope_costs.OWNED, **scope_drivers.OWNED, **scope_quotas.OWNED,
 }  # fmt: skip
 #: What belongs to whoever made it, in whatever unit.
 OF_SUBJECTS = {

@@ -35,6 +35,7 @@ from tests.integration import (
     scope_costs,
     scope_drivers,
     scope_messages,
+    scope_quotas,
     scope_reports,
     scope_trips,
     scope_vehicles,
@@ -427,6 +428,7 @@ CASES: Final[dict[tuple[str, str], Case]] = {
     **scope_reports.lines(Case, _get),
     **scope_trips.lines(Case, _get),
     **scope_vehicles.lines(Case, _get),
+    **scope_quotas.lines(Case, _get),
     **scope_costs.lines(Case, _get, _file),
     **scope_drivers.lines(Case, _get),
 }  # fmt: skip
@@ -498,7 +500,7 @@ async def test_a_role_reaches_its_units_and_no_others(units: ScopeWorld, has: fr
             if found := _foreign_marks(own, OWN):
                 wrong.append(f"{name}: tells of other units: {found} {_around(words_of(own), found)}")
             if case.foreign is None:
-                if not case.common and not any(mark in own.text for mark in (*marks(OWN), f'"{OWN}"')):
+                if not case.common and not any(mark in words_of(own) for mark in (*marks(OWN), f'"{OWN}"')):
                     wrong.append(f"{name}: does not tell of its own unit: {own.text[:300]}")
             elif foreign.status_code not in (case.own if case.common and reads else case.foreign):
                 wrong.append(f"{name}: {foreign.status_code} in another unit: {foreign.text[:300]}")
@@ -515,7 +517,7 @@ async def test_who_reaches_everywhere_reaches_all_of_it(units: ScopeWorld) -> No
                 if answer.status_code not in case.own:
                     wrong.append(f"{method} {path} of {unit}: {answer.status_code} {answer.text[:300]}")
                 elif case.foreign is None and not case.common and not any(
-                    mark in answer.text for mark in (*marks(FOREIGN), f'"{FOREIGN}"')
+                    mark in words_of(answer) for mark in (*marks(FOREIGN), f'"{FOREIGN}"')
                 ):  # fmt: skip
                     wrong.append(f"{method} {path}: does not tell of {FOREIGN}")
     assert wrong == []

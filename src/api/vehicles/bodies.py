@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from office.vehicles import contents
+from office.vehicles import act_steps, contents
 from office.vehicles.plates import PlateSwap
 from registry.particulars import VehicleParticulars
 from registry.vehicle_papers import DriverLicenceNew, VehiclePaperNew, VehiclePaperVoid
@@ -15,6 +15,7 @@ BODIES: Final[tuple[type[BaseModel], ...]] = tuple(
     dict.fromkeys(
         (
             VehicleParticulars, PlateSwap, VehiclePaperNew, DriverLicenceNew, VehiclePaperVoid, contents.MaintenanceNew, *contents.COMMANDS.values(),
+            act_steps.TransferNew, act_steps.DisposalNew, *act_steps.COMMANDS.values(),
         )
     )
 )  # fmt: skip

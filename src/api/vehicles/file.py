@@ -19,11 +19,13 @@ from api.vehicles.common import NO_VEHICLE, READ, VehicleId
 from office.documents.papers import Letter
 from office.documents.typesetting import chinese_moment
 from office.documents.vehicle import FileTable, VehicleFile, render_vehicle
+from office.vehicles.acts import list_acts
 from office.vehicles.contents import yuan
 from office.vehicles.documents import documents_of
 from office.vehicles.repair_listing import bills_of, count_repairs, list_repairs
 from registry.organisations import names_of
 from registry.particulars import particulars_of, plates_held, swaps_of
+from registry.quotas import place_history
 from registry.seals import seals_of
 from registry.vehicle_papers import papers_of
 from registry.vehicles import VehicleInfo, vehicles_by_id
@@ -65,6 +67,8 @@ class Gathered:
     bills: Mapping[str, Mapping[str, Any]]
     seals: Sequence[Mapping[str, Any]]
     documents: Sequence[Mapping[str, Any]]
+    acts: Sequence[Mapping[str, Any]]
+    places: Sequence[Mapping[str, Any]]
     now: datetime
 
 
@@ -105,7 +109,9 @@ async def gather(connection: Connection, id: str) -> Gathered:
         vehicle, units.get(vehicle.organisation, vehicle.organisation), await particulars_of(connection, id), await plates_held(connection, id),
         await swaps_of(connection, id), await papers_of(connection, vehicle=id), repairs, more,
         await bills_of(connection, [each["id"] for each in repairs]), await seals_of(connection, id),
-        await documents_of(connection, vehicle=id), await connection.fetchval("SELECT clock_timestamp()"),
+        await documents_of(connection, vehicle=id),
+        await list_acts(connection, kind=None, state=None, organisation=None, vehicle=id, open=False, limit=MOST_REPAIRS, after=None),
+        await place_history(connection, id), await connection.fetchval("SELECT clock_timestamp()"),
     )  # fmt: skip
 
 
@@ -117,7 +123,14 @@ def file_of(found: Gathered, issuer: str) -> VehicleFile:
         unit=found.unit,
         opening=f"本档案为 {chinese_moment(found.now)} 时系统所存，一车一档。",
         facts=tuple(_facts(found)),
-        tables=(_plates(found), _papers(found), _repairs(found), _seals(found), _documents(found)),
+        tables=(
+            _plates(found),
+            _papers(found),
+            _repairs(found),
+            _seals(found),
+            _acts(found),
+            _documents(found),
+        ),
     )
 
 
@@ -129,7 +142,7 @@ def _facts(found: Gathered) -> list[tuple[str, str]]:
         marking += f"（{known_of['marking_reason']}）"
     rows = [
         ("号牌", vehicle.plate), ("车架号", known_of["vin"] or ""), ("发动机号", known_of["engine_no"]), ("品牌型号", known_of["make_model"]),
-        ("车辆类型", known_of["body_name"] or ""), ("类别", vehicle.category), ("能源", _ENERGY.get(vehicle.energy, vehicle.energy)),
+        ("车辆类型", known_of["body_name"] or ""), ("类别", vehicle.category), ("编制类别", _place(found)), ("能源", _ENERGY.get(vehicle.energy, vehicle.energy)),
         ("权属", "租赁" if vehicle.ownership == "rented" else "自有"), ("车身颜色", known_of["colour"]), ("核定载客", _said(known_of["seats"], " 人")),
         ("排量", "" if size is None else f"{size / 1000:g} 升"), ("功率", "" if power is None else f"{power / 1000:g} 千瓦"),
         ("油箱", "" if vehicle.tank_ml is None else f"{vehicle.tank_ml / 1000:g} 升"),
@@ -138,7 +151,9 @@ def _facts(found: Gathered) -> list[tuple[str, str]]:
         ("资产编号", known_of["asset_no"]), ("标识", marking), ("登记日期", _day(vehicle.registered_on)), ("处置日期", _day(vehicle.disposed_on)),
     ]  # fmt: skip
     return [
-        (name, value or "未登记") for name, value in rows if value or name not in ("电池", "处置日期", "油箱")
+        (name, value or "未登记")
+        for name, value in rows
+        if value or name not in ("电池", "处置日期", "油箱", "编制类别")
     ]
 
 
@@ -230,6 +245,33 @@ def _seals(found: Gathered) -> FileTable:
         for each in found.seals
     )
     return FileTable("封存", (("自", 1.4), ("至", 1.4), ("原因", 3.6)), rows)
+
+
+def _place(found: Gathered) -> str:
+    """The class of quota that the office has entered."""
+    return "、".join(
+        f"{each['quota_class_name']}（{each['tier_name']}，{each['paper_no']}）" for each in found.places[:1]
+    )
+
+
+def _acts(found: Gathered) -> FileTable:
+    rows = tuple(
+        (
+            each["number"], each["kind_name"] if each["mode_name"] is None else f"{each['kind_name']}（{each['mode_name']}）", each["organisation"],
+            each["to_organisation"] or "—", _china_day(each["asked_at"]), _china_day(each["done_at"]), each["state_name"],
+        )
+        for each in found.acts
+    )  # fmt: skip
+    columns = (
+        ("编号", 1.8),
+        ("事项", 1.2),
+        ("单位", 1),
+        ("接收单位", 1),
+        ("申请", 1),
+        ("办结", 1),
+        ("状态", 1.2),
+    )
+    return FileTable("调拨、处置", columns, rows)
 
 
 def _documents(found: Gathered) -> FileTable:

@@ -76,7 +76,7 @@ async def get_plates(request: Request, id: VehicleId) -> Response:
 )  # fmt: skip
 async def swap_plates(request: Request, id: VehicleId) -> Response:
     """One act: both vehicles in one transaction. `plate` and `other_plate` are those that you see now, so that sent twice it is done once. Fuel cards are
-    bound to plates: look through those of both vehicles."""
+    bound to plates: where there are some, `cards` says whether they change vehicles with the plates, or stay and are bound anew."""
     given, vehicle, actor = await read_model(request, PlateSwap), known(NO_VEHICLE, id), actor_of(request)
 
     async def work(connection: Connection) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from runtime.errors import InvalidError
 _FOUND: Final = 50
 #: Vehicles and requests that are planned together at most.
 MOST_TOGETHER: Final = 100
-_UNKNOWN: Final = {
+UNKNOWN: Final = {
     "seats": "登记中没有座位数，未判断 · seats are not registered", "off_road": "登记中没有越野性能，未判断 · off-road is not registered",
     "licences": "登记中没有准驾车型，未判断 · licences are not registered", "drivers": "没有登记驾驶员，未判断 · no drivers are registered",
     "duty": "登记中没有排班，未判断 · duty is not registered", "range": "登记中没有续航，未判断 · ranges are not registered",
@@ -49,7 +49,7 @@ async def candidates(
     clocks, now = await load_clocks(connection), await now_of(connection)
     units = await units_below(connection, [thread.paper.pool, thread.paper.organisation])
     gathered = await gather(connection, clocks, [thread], units, now)
-    known = await _known(ways, gathered.facts, [id])
+    known = await known_ways(ways, gathered.facts, [id])
     most = BEST if plate is None else 1_000_000
     found = await asyncio.to_thread(ranking.rank, gathered.facts, gathered.weights, id, known, most)
     best = [c for c in found.best if plate is None or plate in gathered.vehicles[c.car].plate]
@@ -61,8 +61,8 @@ async def candidates(
             {"id": each.car, "plate": gathered.vehicles[each.car].plate, "reasons": reasons_of(each.why)}
             for each in failed[: FAILED if plate is None else _FOUND]
         ],
-        "possible": found.possible, "looked_at": found.looked_at, "travel": _told(ways, known),
-        "unknown": [{"code": code, "text": _UNKNOWN[code]} for code in found.unknown],
+        "possible": found.possible, "looked_at": found.looked_at, "travel": told_ways(ways, known),
+        "unknown": [{"code": code, "text": UNKNOWN[code]} for code in found.unknown],
     }  # fmt: skip
 
 
@@ -103,8 +103,8 @@ async def suggest(
             for each in made.unserved if each.trip not in made.moved
         ],
         "moved": [taken.number for taken in gathered.taken if taken.id in made.moved],
-        "empty_m": made.empty_m, "cost_fen": made.cost_fen, "travel": _told(ways, known),
-        "unknown": [{"code": code, "text": _UNKNOWN[code]} for code in unknown_of(gathered.facts)],
+        "empty_m": made.empty_m, "cost_fen": made.cost_fen, "travel": told_ways(ways, known),
+        "unknown": [{"code": code, "text": UNKNOWN[code]} for code in unknown_of(gathered.facts)],
     }  # fmt: skip
 
 
@@ -114,11 +114,11 @@ async def planned(connection: Connection, threads: Sequence[RequestThread], unit
     if units is None:
         units = await units_below(connection, {unit for t in threads for unit in (t.paper.pool, t.paper.organisation)})  # fmt: skip
     gathered = await gather(connection, clocks, threads, units, now)
-    known = {} if ways is None else await _known(ways, gathered.facts, [thread.id for thread in threads])
+    known = {} if ways is None else await known_ways(ways, gathered.facts, [thread.id for thread in threads])
     return gathered, await asyncio.to_thread(plan, gathered.facts, gathered.weights, known), known
 
 
-async def _known(
+async def known_ways(
     ways: TravelTimes, facts: Facts, asked: Sequence[str]
 ) -> dict[tuple[Point, Point], tuple[int, int]]:
     """What the engine says of the ways that matter: of one request to its beginning and from its end, of several between all places; of too many places none, so that all are measured alike."""
@@ -138,7 +138,7 @@ async def _known(
     return await ways.between(near, [trip.origin]) | await ways.between([trip.end], near)
 
 
-def _told(ways: TravelTimes, known: Known) -> str:
+def told_ways(ways: TravelTimes, known: Known) -> str:
     """How ways were measured."""
     return (
         f"导航引擎 {ways.name} 给出 {len(known)} 条，其余为{_TRAVEL} ({ways.name}: {len(known)})"

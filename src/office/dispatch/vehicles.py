@@ -117,7 +117,13 @@ async def refuse_taken(
     connection: Connection, vehicle: VehicleInfo, driver: str | None, driver_name: str | None,
     since: datetime, until: datetime, but: str = "",
 ) -> None:  # fmt: skip
-    """Raises ConflictError naming the dispatch, or the order of another system, that has the vehicle or the driver within [since, until)."""
+    """Raises ConflictError naming the dispatch, or the order of another system, that has the vehicle or the driver within [since, until); InvalidError for a
+    vehicle that was handed over or disposed of since it was looked at: whoever did that held the same lock (office.vehicles.acts)."""
+    row = await connection.fetchrow(
+        "SELECT organisation, disposed_on FROM vehicles WHERE id = $1", vehicle.id
+    )
+    if row is not None and tuple(row) != (vehicle.organisation, vehicle.disposed_on):
+        raise InvalidError("/vehicle", f"车辆 {vehicle.plate} 刚刚调拨或处置，请重新选车 · {vehicle.plate} was transferred or disposed of just now: choose again")  # fmt: skip
     for what, column, value in (
         (f"车辆 {vehicle.plate}", "vehicle", vehicle.id),
         (f"驾驶员 {driver_name}", "driver", driver),

@@ -49,6 +49,11 @@ PERMISSIONS: Final[dict[str, str]] = {
     "trips:rules": "维护审批规则 / approval tables, accounts of drivers",
     "drivers:decide": "审批请假、签发驾驶员考核 / decide on leave of drivers, issue their sheets, decide objections",
     "maintenance:approve": "审批维修 / decide on maintenance and what it may cost",
+    "vehicles:agree": "同意调拨、处置 / agree for the unit that a vehicle is transferred or disposed of",
+    "vehicles:approve": "批准调拨、处置 / approve transfers and disposals of vehicles",
+    "rentals:approve": "批准社会车辆租赁 / decide for the unit on rentals of society's vehicles",
+    "notices:publish": "发布通知、公示 / publish notices and records",
+    "quotas:write": "核定编制 / set quotas of units, place vehicles in classes",
     "costs:read": "查看费用 / read costs, tariffs, statements",
     "costs:write": "登记费用 / enter, correct and reverse costs, import files of them",
     "costs:tariffs": "维护计价标准 / tariffs of platforms",
@@ -122,6 +127,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "trips:rules",
             "costs:read",
             "costs:tariffs",
+            "quotas:write",
         }
     ),
     Role.OFFICE_HEAD: frozenset(
@@ -144,6 +150,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "trips:read",
             "maintenance:approve",
             "drivers:decide",
+            "vehicles:approve",
+            "notices:publish",
             "costs:read",
             "costs:tariffs",
         }
@@ -188,6 +196,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "trips:approve",
             "maintenance:approve",
             "drivers:decide",
+            "vehicles:agree",
+            "rentals:approve",
             "costs:read",
             "costs:confirm",
         }

@@ -1,0 +1,1 @@
+"""/v1/rental-reports: rental of society's vehicles."""
