@@ -26,6 +26,7 @@ from api.cases.hotline import router as hotline
 from api.commands.endpoints import router as commands
 from api.console.serving import Console
 from api.costs.entries import router as cost_entries
+from api.costs.reconciliations import router as reconciliations
 from api.costs.statements import router as statements
 from api.costs.tariffs import router as tariffs
 from api.documents.assessments import router as assessment_papers
@@ -130,6 +131,7 @@ _ROUTERS: Final = (
     cost_entries,
     tariffs,
     statements,
+    reconciliations,
     own_channels,
     unit_channels,
     message_failures,

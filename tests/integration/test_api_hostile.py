@@ -43,7 +43,7 @@ READ = {
     "/v1/commands": {"commands:read"}, "/v1/terminal-reports": {"tracks:read"}, "/v1/driver-cards": {"tracks:read"},
     "/v1/media": {"tracks:read"}, "/v1/live/orders": {"registry:read"}, "/v1/fences/{id}/terminals": {"commands:read"},
     "/v1/trip-requests": set(), "/v1/dispatches": set(), "/v1/approval-tables": set(), "/v1/drivers/{id}/account": set(),
-    "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(),
+    "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(), "/v1/voucher-mappings": set(), "/v1/reconciliations": set(),
     "/v1/backtests": {"registry:write"}, "/v1/operations": {"ops:read"}, "/v1/basemap": {*MAPS},
     "/v1/statistics/alerts": {"alerts:read"}, "/v1/statistics/fleet": {"tracks:read"}, "/v1/statistics": {*NUMBERS_OF},
 }  # fmt: skip
@@ -54,7 +54,7 @@ WRITE = {
     "/v1/alerts": {"dispositions:write"}, "/v1/alerts:": {"alerts:read"}, "/v1/disposition-codes": {"dispositions:write"},
     "/v1/complaints": {"complaints:write"}, "/v1/complaints:import": set(), "/v1/complaints/": set(), "/v1/cases": set(),
     "/v1/trip-requests": set(), "/v1/dispatches": set(), "/v1/approval-tables": set(), "/v1/drivers/{id}/account": set(),
-    "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(),
+    "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(), "/v1/voucher-mappings": set(), "/v1/reconciliations": set(),
     "/v1/messages": set(), "/v1/vehicles/{id}:": set(), "/v1/vehicles/{id}:seal": {"registry:write"},
     "/v1/vehicles/{id}:unseal": {"registry:write"}, "/v1/vehicles/{id}:swap-plates": {"registry:write"},
     **{f"/v1/maintenance/{{id}}:{step}": set[str]() for step in ("approve", "reject", "grant", "deny")}, "/v1/fences/{id}:": set(), "/v1/organisations/{id}:": set(),
@@ -196,6 +196,10 @@ async def test_pages_are_bounded_and_cursors_belong_to_their_list(
     await pool.execute(
         "INSERT INTO cost_statements (id, number, organisation, platform, units, period, take, state, version, total_fen, lines, by_cost_centre,"
         " tariff_versions, object_by, made_by, drawn_at) VALUES ('x', 'x', 'x', 'x', '{x}', '202601', 1, 'void', 1, 0, 1, $1, '{}', now(), '{}', now())",
+        {},
+    )
+    await pool.execute(
+        "INSERT INTO reconciliations VALUES ('x', 'x', '202601', '202601', now(), 'x', 'x', '', '', 0, '', '', $1, $1)",
         {},
     )
     assert (await client.put("/v1/organisations/x", json={"name": "x"})).status_code in (200, 201)

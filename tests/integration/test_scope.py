@@ -137,6 +137,7 @@ async def test_every_table_that_requests_may_read_is_under_the_reach(units: Scop
         "approval_tables",  # those of the units above are read from below
         "assessment_tables",  # the same
         "tariffs",  # the same
+        "voucher_mappings",  # the same
         "process_samples",
         "exchange_notices",  # of one's units and of those above
     }
