@@ -56,6 +56,7 @@ from api.routes import add_routes
 from api.statistics.alerts import router as alert_statistics
 from api.statistics.cockpit import router as cockpit
 from api.statistics.fleet import router as fleet
+from api.statistics.indicators import router as indicators
 from api.statistics.quality import router as data_quality
 from api.statistics.recent import Recent
 from api.subscriptions.endpoints import router as subscriptions
@@ -132,6 +133,7 @@ _ROUTERS: Final = (
     tariffs,
     statements,
     reconciliations,
+    indicators,
     own_channels,
     unit_channels,
     message_failures,

@@ -43,7 +43,7 @@ READ = {
     "/v1/commands": {"commands:read"}, "/v1/terminal-reports": {"tracks:read"}, "/v1/driver-cards": {"tracks:read"},
     "/v1/media": {"tracks:read"}, "/v1/live/orders": {"registry:read"}, "/v1/fences/{id}/terminals": {"commands:read"},
     "/v1/trip-requests": set(), "/v1/dispatches": set(), "/v1/approval-tables": set(), "/v1/drivers/{id}/account": set(),
-    "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(), "/v1/voucher-mappings": set(), "/v1/reconciliations": set(),
+    "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(), "/v1/voucher-mappings": set(), "/v1/reconciliations": set(), "/v1/indicators": set(),
     "/v1/backtests": {"registry:write"}, "/v1/operations": {"ops:read"}, "/v1/basemap": {*MAPS},
     "/v1/statistics/alerts": {"alerts:read"}, "/v1/statistics/fleet": {"tracks:read"}, "/v1/statistics": {*NUMBERS_OF},
 }  # fmt: skip

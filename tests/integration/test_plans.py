@@ -394,6 +394,7 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/statements/{id}": [{}],
     "/v1/statements/{id}/lines": [{}],
     "/v1/voucher-mappings": [{"organisation": "O7"}],
+    "/v1/indicators": [{"organisation": "O7", "period": "202002"}],
     "/v1/reconciliations": [{}, {"organisation": "O7"}],
     "/v1/reconciliations/{id}": [{}],
     "/v1/reconciliations/{id}/lines": [{}, {"outcome": "matched"}, {"side": "platform"}],

@@ -6,7 +6,7 @@ Rows of totals (合计, 本月合计 …) and the closing of a period (结转) a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -50,38 +50,17 @@ def read_vouchers(
             f"文件超过 {MOST_BYTES >> 20} MiB，请分期间导入 · larger than {MOST_BYTES >> 20} MiB; import by period"
         )
     reader = _Reader(mapping, organisation, {name_key(name): id for name, id in units.items()})
-    for row, cells, first in _rows(data, charset, mapping):
-        reader.read(row, cells, first)
+    headers = _headers(mapping)
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        xml_rows(data, mapping.record, _Elements(reader, headers).take)
+    else:
+        for row, cells, first in table_rows(data, charset, headers):
+            reader.read(row, cells, first)
     if reader.flaws:
         raise RefusedError(reader.flaws[:MAX_FLAWS])
     if not reader.lines:
         raise UnreadableError("文件中没有凭证分录 · the file has no line of a voucher")
     return Vouchers(reader.lines, reader.totals, reader.closings)
-
-
-def _rows(
-    data: bytes, charset: str | None, mapping: VoucherMapping
-) -> Iterable[tuple[int, Mapping[str, Cell], str]]:
-    headers = _headers(mapping)
-    if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return table_rows(data, charset, headers)
-    return _of_xml(data, mapping, headers)
-
-
-def _of_xml(data: bytes, mapping: VoucherMapping, headers: Mapping[str, str]) -> Iterator[tuple[int, Mapping[str, Cell], str]]:  # fmt: skip
-    names: dict[str, str | None] = {}
-    for row, fields in xml_rows(data, mapping.record):
-        cells: dict[str, Cell] = {}
-        for name, text in fields.items():
-            if name not in names:
-                names[name] = headers.get(header_key(name))
-            if (field := names[name]) is not None:
-                if cells.get(field, text) != text:
-                    raise UnreadableError(
-                        f"第 {row} 条分录有两项都是“{FIELDS[field][0]}”，请用对照写明用哪一项 · two elements mean the same; say in the mapping which counts", row=row
-                    )  # fmt: skip
-                cells[field] = text
-        yield row, cells, ""
 
 
 def _headers(mapping: VoucherMapping) -> dict[str, str]:
@@ -91,6 +70,29 @@ def _headers(mapping: VoucherMapping) -> dict[str, str]:
         if field not in mapping.fields:
             found |= {header_key(word): field for word in (field, *words)}
     return found | {header_key(name): field for field, name in mapping.fields.items() if name is not None}
+
+
+class _Elements:
+    """Elements of XML as rows for ``reader``. ``headers``: header -> field."""
+
+    def __init__(self, reader: _Reader, headers: Mapping[str, str]) -> None:
+        self._reader, self._headers = reader, headers
+        self._names: dict[str, str | None] = {}
+
+    def take(self, row: int, fields: Mapping[str, str]) -> None:
+        """Take a line. Raises UnreadableError where two elements mean the same and differ."""
+        cells: dict[str, Cell] = {}
+        for name, text in fields.items():
+            if name not in self._names:
+                self._names[name] = self._headers.get(header_key(name))
+            if (field := self._names[name]) is None:
+                continue
+            if cells.get(field, text) != text:
+                raise UnreadableError(
+                    f"第 {row} 条分录有两项都是“{FIELDS[field][0]}”，请用对照写明用哪一项 · two elements mean the same; say in the mapping which counts", row=row
+                )  # fmt: skip
+            cells[field] = text
+        self._reader.read(row, cells, "")
 
 
 class _Reader:
@@ -222,8 +224,11 @@ def _lacking(name: str) -> str:
 
 
 def _code(name: str, cells: Mapping[str, Cell]) -> str:
+    cell = cells.get(name, "")
+    if type(cell) is str and cell.isascii() and cell.isdigit():
+        return cell[:60]
     try:
-        return code_of(cells.get(name, ""))[:60]
+        return code_of(cell)[:60]
     except ValueError as error:
         raise _FieldError(name, str(error)) from None
 

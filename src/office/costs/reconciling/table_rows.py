@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from office.costs.reconciling.voucher import REQUIRED
@@ -10,7 +10,7 @@ from registry.refusals import UnreadableError
 from registry.spelling import name_key
 from registry.statements.cells import Cell, text_of
 from registry.statements.files import read_sheets
-from registry.statements.sheets import Sheet
+from registry.statements.sheets import Line, Sheet
 
 #: Lines of titles above the header.
 _HEAD_LINES: Final = 30
@@ -19,7 +19,7 @@ _HEAD_LINES: Final = 30
 TableRow = tuple[int, dict[str, Cell], str]
 
 
-def table_rows(data: bytes, charset: str | None, headers: Mapping[str, str]) -> list[TableRow]:
+def table_rows(data: bytes, charset: str | None, headers: Mapping[str, str]) -> Iterator[TableRow]:
     """The rows below the header, of the first sheet that has one. ``headers``: header as ``header_key`` makes it -> field. Raises UnreadableError."""
     for sheet in read_sheets(data, charset):
         for way in (sheet, *sheet.otherwise):
@@ -36,7 +36,7 @@ def header_key(text: str) -> str:
     return name_key(text).partition("(")[0]
 
 
-def _rows(sheet: Sheet, headers: Mapping[str, str]) -> list[TableRow] | None:
+def _rows(sheet: Sheet, headers: Mapping[str, str]) -> Iterator[TableRow] | None:
     lines = sheet.lines()
     columns: dict[int, str] = {}
     for count, (number, cells) in enumerate(lines):
@@ -54,8 +54,10 @@ def _rows(sheet: Sheet, headers: Mapping[str, str]) -> list[TableRow] | None:
             break
     if not columns:
         return None
-    found = []
+    return _below(lines, columns)
+
+
+def _below(lines: Iterator[Line], columns: Mapping[int, str]) -> Iterator[TableRow]:
     for number, cells in lines:
         first = next((text for cell in cells if (text := text_of(cell))), "")
-        found.append((number, {name: cells[k] for k, name in columns.items() if k < len(cells)}, first))
-    return found
+        yield number, {name: cells[k] for k, name in columns.items() if k < len(cells)}, first

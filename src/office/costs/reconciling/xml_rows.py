@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final
 from xml.parsers import expat
 
@@ -22,13 +22,14 @@ _MAX_FIELDS: Final = 200
 _DECLARED: Final = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 _GB: Final = frozenset({b"gbk", b"gb2312", b"gb18030", b"gb_2312-80", b"cp936"})
 
-#: A line: its number among the lines of the file, from 1, and its fields.
-XmlRow = tuple[int, dict[str, str]]
+#: Is given a line: its number among the lines of the file, from 1, and its fields.
+Take = Callable[[int, dict[str, str]], None]
 
 
-def xml_rows(data: bytes, records: Collection[str]) -> list[XmlRow]:
-    """The elements named as one of ``records``. Raises UnreadableError for what is no such XML, whole."""
-    reader = _Reader(frozenset(records))
+def xml_rows(data: bytes, records: Collection[str], take: Take) -> None:
+    """Give ``take`` each of the elements named as one of ``records``. Raises UnreadableError for what is no such XML, whole; what was given
+    before counts for nothing then."""
+    reader = _Reader(frozenset(records), take)
     parser = expat.ParserCreate("UTF-8")
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = reader.doctype
@@ -42,11 +43,10 @@ def xml_rows(data: bytes, records: Collection[str]) -> list[XmlRow]:
         raise UnreadableError(
             f"第 {line} 行附近不是完整的 XML，请从财务系统重新导出 · not well-formed XML near line {line}; export it again", row=line
         ) from None  # fmt: skip
-    if not reader.rows:
+    if not reader.count:
         raise UnreadableError(
             f"XML 中没有凭证分录元素（{'、'.join(sorted(records))}）；元素名称不同的，请先保存对照（record） · no element of a line; save a mapping that names it"
         )  # fmt: skip
-    return reader.rows
 
 
 def _as_utf8(data: bytes) -> bytes:
@@ -74,9 +74,9 @@ def _as_utf8(data: bytes) -> bytes:
 class _Reader:
     """Handlers. ``_scopes``: the fields of each element that is open, the outermost first."""
 
-    def __init__(self, records: frozenset[str]) -> None:
-        self.rows: list[XmlRow] = []
-        self._records = records
+    def __init__(self, records: frozenset[str], take: Take) -> None:
+        self.count = 0
+        self._records, self._take = records, take
         self._scopes: list[dict[str, str]] = []
         self._names: list[str] = []
         self._said: list[str] = []
@@ -93,8 +93,13 @@ class _Reader:
             raise UnreadableError(
                 f"XML 嵌套超过 {_MAX_DEPTH} 层，请重新导出 · nested deeper than {_MAX_DEPTH}"
             )
-        self._names.append(_local(name))
-        self._scopes.append({_local(key): value[:MAX_TEXT] for key, value in attributes.items()})
+        self._names.append(name.rpartition(":")[2] if ":" in name else name)
+        found = (
+            {key.rpartition(":")[2]: value[:MAX_TEXT] for key, value in attributes.items()}
+            if attributes
+            else {}
+        )
+        self._scopes.append(found)
         self._clear()
         self._leaf = True
 
@@ -118,19 +123,16 @@ class _Reader:
         self._leaf = False
 
     def _record(self, scope: dict[str, str]) -> None:
-        if len(self.rows) >= MAX_ROWS:
+        if self.count >= MAX_ROWS:
             raise UnreadableError(
                 f"超过 {MAX_ROWS} 行，请分期间导入 · more than {MAX_ROWS} lines; import by period"
             )
         found: dict[str, str] = {}
         for fields in self._scopes:
             found |= fields
-        self.rows.append((len(self.rows) + 1, found | scope))
+        self.count += 1
+        self._take(self.count, found | scope)
 
     def _clear(self) -> None:
         self._said.clear()
         self._length = 0
-
-
-def _local(name: str) -> str:
-    return name.rpartition(":")[2]
