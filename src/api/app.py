@@ -33,6 +33,7 @@ from api.documents.assessments import router as assessment_papers
 from api.documents.endpoints import router as documents
 from api.documents.monthly import router as reports
 from api.documents.rendering import AT_ONCE
+from api.documents.statements import router as statement_papers
 from api.evaluations.endpoints import router as evaluations
 from api.exchange.endpoints import router as exchange
 from api.identity.endpoints import ROUTERS as identity
@@ -132,6 +133,7 @@ _ROUTERS: Final = (
     cost_entries,
     tariffs,
     statements,
+    statement_papers,
     reconciliations,
     indicators,
     own_channels,

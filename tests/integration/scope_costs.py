@@ -213,6 +213,7 @@ def lines(case: Any, get: Any, file: Any) -> dict[tuple[str, str], Any]:
         ("PUT", "/v1/trip-costs/{id}"): case(_send("PUT", "trip-costs/trip-{unit}", lambda unit: {}), settle, own=frozenset({404})),
         ("GET", "/v1/statements/{id}"): case(get("/v1/statements/statement-{unit}"), read),
         ("GET", "/v1/statements/{id}/lines"): case(get("/v1/statements/statement-{unit}/lines"), read),
+        ("GET", "/v1/statements/{id}/document"): case(get("/v1/statements/statement-{unit}/document?format=xlsx"), read),
     }  # fmt: skip
     reconcile = ("costs:reconcile",)
     found |= {

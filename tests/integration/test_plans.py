@@ -393,6 +393,7 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/trip-costs/{id}": [{}],
     "/v1/statements/{id}": [{}],
     "/v1/statements/{id}/lines": [{}],
+    "/v1/statements/{id}/document": [{"format": "xlsx"}],
     "/v1/voucher-mappings": [{"organisation": "O7"}],
     "/v1/indicators": [{"organisation": "O7", "period": "202002"}],
     "/v1/reconciliations": [{}, {"organisation": "O7"}],

@@ -29,6 +29,8 @@ _BRACKETS: Final = re.compile(r"[〔〕\[\]()【】{}号]")
 _TOKEN: Final = re.compile(r"[0-9a-z][0-9a-z-]{5,63}")
 _STATEMENT: Final = re.compile(r"结20[0-9]{4}-")
 _TAKE: Final = re.compile(r"-[0-9]{2}")
+#: What has no two digits names nothing.
+_HAS_NUMBER: Final = re.compile(r"[0-9０-９]{2}")
 #: Eight digits that are a day are no number of an invoice.
 _DAY: Final = re.compile(r"20[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])")
 #: Shorter names stand in too many texts.
@@ -306,8 +308,10 @@ class _Matching:
 
 def _numbers(text: str, index: dict[tuple[str, str], list[int]], unit: str) -> set[str]:
     """The numbers in ``text`` that are references of items of ``unit``."""
+    found: set[str] = set()
+    if not _HAS_NUMBER.search(text):
+        return found
     text = reference_key(text)
-    found = set()
     for match in _TOKEN.finditer(text):
         for token in {match[0], *match[0].split("-")}:
             if (unit, token) in index and not _DAY.fullmatch(token):
