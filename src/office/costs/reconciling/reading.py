@@ -104,7 +104,11 @@ class _Reader:
         self._own = {name_key(name): id for name, id in mapping.units.items()}
         self._seen: set[tuple[str, str, str, str]] = set()
         self._last: dict[str, Cell] = {}
+        # Of what stands in many lines the same is found once.
         self._days: dict[str, date] = {}
+        self._known_units: dict[str, str] = {}
+        self._classes: dict[str, str] = {}
+        self._periods: dict[tuple[str, str, int], str] = {}
 
     def read(self, row: int, cells: Mapping[str, Cell], first: str) -> None:
         """Take a row: as a line, as one that is left out, or as a flaw."""
@@ -158,14 +162,16 @@ class _Reader:
     def _line(self, row: int, cells: Mapping[str, Cell], texts: Mapping[str, str]) -> VoucherLine:
         day = self._day(cells["date"], texts["date"])
         account = "".join(texts.get("account", "").split())
-        budget_class = _class_of(texts.get("budget_class", ""))
+        said = texts.get("budget_class", "")
+        if (budget_class := self._classes.get(said)) is None:
+            budget_class = self._classes[said] = _class_of(said)
         if not budget_class and account:
             fitting = [prefix for prefix in self._mapping.account_classes if account.startswith(prefix)]
             budget_class = self._mapping.account_classes[max(fitting, key=len)] if fitting else ""
         return VoucherLine(
             row,
             self._unit(texts.get("unit", "")),
-            _period(texts.get("period", ""), texts.get("year", ""), day),
+            self._period(texts.get("period", ""), texts.get("year", ""), day),
             day,
             _code("voucher", cells),
             _code("line", cells),
@@ -177,6 +183,14 @@ class _Reader:
             texts.get("counterpart", "")[:_MOST_TEXT],
             texts.get("attachment", "")[:_MOST_TEXT],
         )
+
+    def _period(self, text: str, year: str, day: date) -> str:
+        if not text:
+            return f"{day:%Y%m}"
+        key = (text, year, day.year)
+        if (known := self._periods.get(key)) is None:
+            known = self._periods[key] = _period(text, year, day)
+        return known
 
     def _day(self, cell: Cell, text: str) -> date:
         if (known := self._days.get(text)) is not None and type(cell) is str:
@@ -192,12 +206,15 @@ class _Reader:
     def _unit(self, text: str) -> str:
         if not text:
             return self._organisation
+        if (known := self._known_units.get(text)) is not None:
+            return known
         key = name_key(text)
         found = self._own.get(key) or self._units.get(key)
         if found is None:
             raise _FieldError(
                 "unit", f"单位“{text[:40]}”不在本次对账的单位之内；名称不同的请在对照（units）中写明 · this unit is none of those compared; say in the mapping which it is"
             )  # fmt: skip
+        self._known_units[text] = found
         return found
 
 
