@@ -103,6 +103,10 @@ CASES: dict[str, tuple[list[VoucherLine], list[Item], list[Outcome]]] = {
     "45 days later": ([line("1", 500, date(2026, 4, 24))], [item("a", 500)], [P, P]),
     "under another class": ([line("1", 500, budget_class="30201")], [item("a", 500)], [S, S]),
     "the name in the text": ([line("1", 500, who="", summary="付中石化 城东站油费")], [item("a", 500)], [M, M]),
+    "a text that names two vendors": (
+        [line("1", 500, who="", summary="中石化城东站"), line("2", 500, who="", summary="中石化城东站、人民路停车场")],
+        [item("a", 500), item("b", 500, who="人民路停车场")], [U, U, U, U],
+    ),
     "the number in the text": ([line("1", 900, APRIL, who="某某", summary=f"付 {NUMBER} 款")], [item("s", 900, **STATEMENT)], [M, M]),
     "its lag is over": ([line("1", 900, date(2026, 5, 5), summary=NUMBER)], [item("s", 900, **STATEMENT)], [P, P]),
     "another sum": ([line("1", 901, summary=NUMBER)], [item("s", 900, **STATEMENT)], [A, A]),

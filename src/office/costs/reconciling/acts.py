@@ -94,14 +94,21 @@ async def release(
     version = await _act(
         connection, actor, id, given.version, "release", persons, {"lines": numbers, "reason": given.reason}
     )
-    for side, outcome in (("finance", Outcome.FINANCE_ONLY), ("platform", Outcome.PLATFORM_ONLY)):
-        own = await connection.fetch(
-            "SELECT no FROM reconciliation_lines WHERE reconciliation = $1 AND no = ANY($2::integer[]) AND side = $3",
-            id,
-            numbers,
-            side,
-        )
-        await _stand(connection, id, [each["no"] for each in own], outcome, version)
+    # What is not due yet is no finding; nobody says any more what it belongs to.
+    rest: dict[Outcome, list[int]] = {
+        Outcome.FINANCE_ONLY: [],
+        Outcome.PLATFORM_ONLY: [],
+        Outcome.UNDECIDED: [],
+    }
+    for each in await connection.fetch(
+        "SELECT no, side, COALESCE((body ->> 'due')::boolean, true) AS due FROM reconciliation_lines WHERE reconciliation = $1"
+        " AND no = ANY($2::integer[])",
+        id, numbers,
+    ):  # fmt: skip
+        alone = Outcome.FINANCE_ONLY if each["side"] == "finance" else Outcome.PLATFORM_ONLY
+        rest[alone if each["due"] else Outcome.UNDECIDED].append(each["no"])
+    for outcome, own in rest.items():
+        await _stand(connection, id, own, outcome, version)
     return await show_run(connection, id)
 
 

@@ -7,6 +7,7 @@ items, or an item that of few lines. Where several matches are possible none is 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from registry.spelling import name_key
 
 #: Searches for sums in one run: a bound of work, not of time, so that the same input has the same result.
 MOST_SEARCHES: Final = 20_000
+#: Among more that are near no sum is looked for, whatever their period.
+_MOST_NEAR: Final = 500
 #: Rows that are named as candidates.
 MOST_CANDIDATES: Final = 12
 #: Pairs of texts that are looked at for one amount.
@@ -207,16 +210,22 @@ class _Matching:
             if len(lines) * len(items) > _MOST_TEXTS:
                 self._doubt(lines, items)
                 continue
+            names = {
+                item: [
+                    key for key in map(name_key, self.items[item].counterparts) if len(key) >= _SHORTEST_NAME
+                ]
+                for item in items
+            }
             union = Union()
             for k in lines:
                 text = name_key(self.lines[k].summary)
                 for item in items:
-                    if any(
-                        len(name) >= _SHORTEST_NAME and name in text
-                        for name in map(name_key, self.items[item].counterparts)
-                    ):
+                    if any(name in text for name in names[item]):
                         union.join(("line", k), ("item", item))
             for own, its in union.groups():
+                if len({self._payees[item] for item in its}) > 1:
+                    self._doubt(own, its)  # a text names several: they are not alike
+                    continue
                 self._take(paired(self._dated_lines(own), self._dated_items(its), self._mapping.days))
 
     def _take(self, found: Paired) -> None:
@@ -263,12 +272,13 @@ class _Matching:
         """Match each of ``wholes`` with the ``parts`` that it is the sum of. What is left of the bound."""
         sure: list[tuple[int, tuple[int, ...]]] = []
         unsure: list[tuple[int, tuple[int, ...]]] = []
+        parts = sorted(parts, key=lambda part: part[1])
+        days, most = [part[1].day for part in parts], self._mapping.days
         for place, dated, amount in wholes:
-            near = [
-                part
-                for part in parts
-                if abs(part[1].day - dated.day) <= self._mapping.days and part[2] * amount > 0
-            ]
+            first, last = bisect_left(days, dated.day - most), bisect_right(days, dated.day + most)
+            if left <= 0 or last - first > _MOST_NEAR:
+                continue
+            near = [part for part in parts[first:last] if part[2] * amount > 0]
             # What is booked in the same period counts before what is only near.
             for pool in ([part for part in near if part[1].period == dated.period], near):
                 if not LEAST <= len(pool) <= POOL or left <= 0:

@@ -92,7 +92,7 @@ def _line_body(line: VoucherLine) -> dict[str, Any]:
 
 def _item_body(item: Item, *, secret: bool) -> dict[str, Any]:
     return {
-        "kind": item.kind, "period": item.period, "until": item.until, "day": None if secret else item.day.isoformat(),
+        "kind": item.kind, "due": item.due, "period": item.period, "until": item.until, "day": None if secret else item.day.isoformat(),
         "number": _HIDDEN if secret else item.number, "budget_classes": sorted(item.classes),
         "counterpart": "" if secret or not item.counterparts else item.counterparts[0],
     }  # fmt: skip
