@@ -101,7 +101,7 @@ async def load_facts(connection: Connection, units: Collection[str], within: Spa
         "SELECT o.vehicle, o.actual_departure, o.actual_return, EXISTS (SELECT FROM dispatch_orders v WHERE v.id = o.id AND v.backfill) AS backfill"
         " FROM dispatch_orders o WHERE o.is_newest AND o.part_of IS NULL AND o.status <> 'cancelled' AND o.organisation = ANY($1::text[])"
         # Who left before the period may be out in it.
-        " AND o.actual_departure >= $2 - interval '31 days' AND o.actual_departure < $3 ORDER BY o.actual_departure, o.id LIMIT $4",
+        " AND o.actual_departure >= $2::timestamptz - interval '31 days' AND o.actual_departure < $3 ORDER BY o.actual_departure, o.id LIMIT $4",
         *asked, MOST_ROWS + 1,
     )  # fmt: skip
     dispatches = await connection.fetch(
