@@ -30,6 +30,7 @@ NAMES = {
     "documents": "PDFs of 督办单 a minute on one core",
     "dispatch": "the goals of the planner: constraints, optimum, seconds, empty km against first fit",
     "statements": "the statements of a month for 161 platforms",
+    "reconciliation": "100,000 lines of vouchers against the ledger, with planted defects",
     "backtest": "mileage over a prefecture's month with another ratio",
 }
 
@@ -52,7 +53,7 @@ def main() -> None:
         type=int,
         default=0,
         help="the only size of city (default: 854, 5,000 and 29,000 in turn); of console (default 29,000); terminals of commands"
-        " (default 10,000); trips of each platform of statements (default 250)",
+        " (default 10,000); trips of each platform of statements (default 250); lines of reconciliation (default 100,000)",
     )
     parser.add_argument(
         "--trips-a-month", type=int, default=4,

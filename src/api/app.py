@@ -26,12 +26,14 @@ from api.cases.hotline import router as hotline
 from api.commands.endpoints import router as commands
 from api.console.serving import Console
 from api.costs.entries import router as cost_entries
+from api.costs.reconciliations import router as reconciliations
 from api.costs.statements import router as statements
 from api.costs.tariffs import router as tariffs
 from api.documents.assessments import router as assessment_papers
 from api.documents.endpoints import router as documents
 from api.documents.monthly import router as reports
 from api.documents.rendering import AT_ONCE
+from api.documents.statements import router as statement_papers
 from api.drivers.driving import router as driving
 from api.drivers.duty import router as duty
 from api.drivers.leaves import router as driver_leaves
@@ -64,6 +66,7 @@ from api.routes import add_routes
 from api.statistics.alerts import router as alert_statistics
 from api.statistics.cockpit import router as cockpit
 from api.statistics.fleet import router as fleet
+from api.statistics.indicators import router as indicators
 from api.statistics.quality import router as data_quality
 from api.statistics.recent import Recent
 from api.subscriptions.endpoints import router as subscriptions
@@ -152,6 +155,9 @@ _ROUTERS: Final = (
     cost_entries,
     tariffs,
     statements,
+    statement_papers,
+    reconciliations,
+    indicators,
     own_channels,
     unit_channels,
     message_failures,

@@ -36,7 +36,7 @@ _SUPERVISION: Final = ("/v1/cases", "/v1/complaints", "/v1/tasks", "/v1/messages
 #: Requests and dispatches: the same.
 _TRIPS: Final = ("/v1/trip-requests", "/v1/dispatches", "/v1/approval-tables")
 #: Costs: the same.
-_COSTS: Final = ("/v1/cost-entries", "/v1/tariffs", "/v1/statements", "/v1/trip-costs")
+_COSTS: Final = ("/v1/cost-entries", "/v1/tariffs", "/v1/statements", "/v1/trip-costs", "/v1/reconciliations")
 #: Assessments of units: the same.
 _ASSESSMENT: Final = ("/v1/assessment",)
 _OPEN: Final = ("/healthz", "/readyz")

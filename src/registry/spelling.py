@@ -25,6 +25,8 @@ _SCIENTIFIC: Final = re.compile(r"[0-9](\.[0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 
 def plain(text: str) -> str:
     """``text`` with full-width and look-alike letters and digits as ASCII, without spaces at its ends."""
+    if text.isascii():
+        return text.strip()  # nothing of it is any of these
     return unicodedata.normalize("NFKC", text).translate(_LOOKALIKES).translate(_SMALL).strip()
 
 

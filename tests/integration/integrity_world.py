@@ -64,6 +64,12 @@ INSERT INTO cost_statements (id, number, organisation, platform, units, period, 
 INSERT INTO cost_statement_events (statement, version, step, at, actor, persons, actor_name, body)
   SELECT 'JS-' || k, v, 'answer', now(), 'user:' || k, ARRAY['user:' || k], '张三', jsonb_build_object('reason', '说明 ' || v)
     FROM generate_series(1, 3) k, generate_series(1, 3) v;
+INSERT INTO reconciliations (id, organisation, since, until, made_at, made_by, made_by_name, source, file_sha256, file_bytes, items_sha256, result_sha256,
+                             parameters, counts)
+  SELECT 'DZ-' || k, 'o', '202603', '202603', now(), 'user:1', '张三', 'a.xml', '00', 1, '00', '00', '{}', '{}' FROM generate_series(1, 3) k;
+INSERT INTO reconciliation_acts (reconciliation, version, step, at, actor, persons, actor_name, body)
+  SELECT 'DZ-' || k, v, 'match', now(), 'user:' || k, ARRAY['user:' || k], '张三', jsonb_build_object('lines', ARRAY[1, 2])
+    FROM generate_series(1, 3) k, generate_series(1, 3) v;
 INSERT INTO quarantine_ended SELECT 1000 + k, 1000 + k, now(), now() FROM generate_series(1, 4) k;
 INSERT INTO audit (who_kind, who_id, operation, action, subject_kind, subject_id, purpose, detail)
   SELECT 'user', k::text, 'GET /v1/alerts', 'read', 'alerts', 'a-' || k, '核查', jsonb_build_object('k', k) FROM generate_series(1, 40) k;

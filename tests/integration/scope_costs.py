@@ -33,11 +33,21 @@ _LINE: Final = {
     "on": "2026-01-05", "request_number": "x", "user": "x", "destination": "x", "duration_s": 1, "vehicle_class": "car", "product_name": "x",
     "settlement_m": 1, "km_source": "odometer_alone", "odometer_m": 1, "track_m": None, "charges": [], "trip_total_fen": 2000, "riders": 1,
 }  # fmt: skip
+_COUNTS: Final = {
+    "rows": dict.fromkeys(("read", "totals", "closings", "other_periods", "other_costs"), 0),
+    "finance": {},
+    "platform": {},
+}
+_VOUCHER: Final = {
+    "row": 1, "period": "202601", "day": "2026-01-05", "number": "1", "line": "", "account": "", "budget_classes": [], "counterpart": "", "attachment": "",
+    "debit_fen": 100, "credit_fen": 0,
+}  # fmt: skip
 
 #: Tables of costs, and a column that names a row.
 OWNED = {
     "cost_entries": "id", "cost_entry_versions": "entry", "trip_cost_facts": "dispatch_id", "trip_prices": "dispatch_id", "cost_statements": "id",
-    "cost_statement_events": "statement", "cost_statement_lines": "dispatch_id", "cost_claims": "dispatch_id",
+    "cost_statement_events": "statement", "cost_statement_lines": "dispatch_id", "cost_claims": "dispatch_id", "reconciliations": "id",
+    "reconciliation_lines": "reconciliation", "reconciliation_acts": "reconciliation",
 }  # fmt: skip
 
 
@@ -97,6 +107,24 @@ async def fill_costs(pool: asyncpg.Pool, unit: str) -> None:
             unit,
             statement,
         )
+        await connection.execute(
+            "INSERT INTO voucher_mappings VALUES ($1, 1, '{}', 'user:x', $2, now())", unit, f"张三{unit}"
+        )
+        await connection.execute(
+            "INSERT INTO reconciliations (id, organisation, since, until, made_at, made_by, made_by_name, source, file_sha256, file_bytes, items_sha256,"
+            " result_sha256, parameters, counts) VALUES ($1, $2, '202601', '202601', now(), 'user:x', $3, 'a.xml', '00', 1, '00', '00', $4, $5)",
+            f"run-{unit}", unit, f"张三{unit}", {"mapping": {}}, _COUNTS,
+        )  # fmt: skip
+        await connection.execute(
+            "INSERT INTO reconciliation_lines (reconciliation, no, side, organisation, outcome, flaws, peers, amount_fen, body, standing)"
+            " VALUES ($1, 1, 'finance', $2, 'finance_only', '{}', '{}', 100, $3, 'finance_only')",
+            f"run-{unit}", unit, _VOUCHER | {"text": f"张三{unit}"},
+        )  # fmt: skip
+        await connection.execute(
+            "INSERT INTO reconciliation_acts (reconciliation, version, step, at, actor, persons, actor_name, body)"
+            " VALUES ($1, 1, 'release', now(), 'user:x', '{user:x}', $2, $3)",
+            f"run-{unit}", f"张三{unit}", {"lines": [1], "reason": "x"},
+        )  # fmt: skip
 
 
 Call = Callable[[httpx.AsyncClient, str, Any], Awaitable[httpx.Response]]
@@ -111,6 +139,21 @@ def _send(method: str, path: str, body: Callable[[str], Any]) -> Call:
 
 async def _tariffs(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Response:
     return await client.get("/v1/tariffs", params={"organisation": unit})
+
+
+async def _mappings(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Response:
+    return await client.get("/v1/voucher-mappings", params={"organisation": unit})
+
+
+async def _indicators(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Response:
+    return await client.get("/v1/indicators", params={"organisation": unit, "period": "202601"})
+
+
+async def _reconciled(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Response:
+    return await client.post(
+        "/v1/reconciliations", params={"organisation": unit, "since": "202601", "until": "202601"},
+        content="凭证日期,凭证号,摘要,借方金额\n2026-01-05,1,油,1.00\n".encode(), headers={"Content-Type": "text/csv"},
+    )  # fmt: skip
 
 
 async def _changed(client: httpx.AsyncClient, unit: str, world: Any) -> httpx.Response:
@@ -170,6 +213,24 @@ def lines(case: Any, get: Any, file: Any) -> dict[tuple[str, str], Any]:
         ("PUT", "/v1/trip-costs/{id}"): case(_send("PUT", "trip-costs/trip-{unit}", lambda unit: {}), settle, own=frozenset({404})),
         ("GET", "/v1/statements/{id}"): case(get("/v1/statements/statement-{unit}"), read),
         ("GET", "/v1/statements/{id}/lines"): case(get("/v1/statements/statement-{unit}/lines"), read),
+        ("GET", "/v1/statements/{id}/document"): case(get("/v1/statements/statement-{unit}/document?format=xlsx"), read),
+    }  # fmt: skip
+    reconcile = ("costs:reconcile",)
+    found |= {
+        ("GET", "/v1/voucher-mappings"): case(_mappings, read, foreign=alike),
+        ("PUT", "/v1/voucher-mappings/{id}"): case(_send("PUT", "voucher-mappings/{unit}", lambda unit: {}), reconcile),
+        ("GET", "/v1/indicators"): case(_indicators, read),
+        ("GET", "/v1/reconciliations"): case(get("/v1/reconciliations"), read, foreign=None),
+        ("POST", "/v1/reconciliations"): case(_reconciled, reconcile),
+        ("GET", "/v1/reconciliations/{id}"): case(get("/v1/reconciliations/run-{unit}"), read),
+        ("GET", "/v1/reconciliations/{id}/lines"): case(get("/v1/reconciliations/run-{unit}/lines"), read),
+        ("GET", "/v1/reconciliations/{id}/document"): case(get("/v1/reconciliations/run-{unit}/document"), read),
+        ("POST", "/v1/reconciliations/{id}:match"): case(
+            _send("POST", "reconciliations/run-{unit}:match", lambda unit: _REASON | {"version": 1, "lines": [1, 2]}), reconcile, own=_NO_PERSON
+        ),
+        ("POST", "/v1/reconciliations/{id}:release"): case(
+            _send("POST", "reconciliations/run-{unit}:release", lambda unit: _REASON | {"version": 1, "line": 1}), reconcile, own=_NO_PERSON
+        ),
     }  # fmt: skip
     for step in STEP_BODIES:
         needs = next(line.permission for line in TABLE if line.step is step)

@@ -13,6 +13,7 @@ import asyncpg
 import httpx
 import openpyxl
 import pytest
+from pypdf import PdfReader
 
 from api.app import create_app
 from api.auth.cookies import COOKIE, CSRF_HEADER
@@ -69,6 +70,11 @@ class CostSite:
         if status >= 400:
             assert " · " in response.json()["detail"]
         return response.json()
+
+    async def file(self, who: str, path: str) -> bytes:
+        response = await self.client.get(f"/v1/{path}", headers={"Cookie": f"{COOKIE}={self._secrets[who]}"})
+        assert response.status_code == 200, response.text
+        return response.content
 
     async def status(self, who: str, body: Any) -> int:
         """Of entering a cost."""
@@ -453,10 +459,41 @@ async def test_a_statement_goes_its_way(costs: CostSite) -> None:
     assert (await costs.ask("boss", "GET", f"statements/{may['id']}"))["total_in_words"] == "负贰元整"
     events = [e["step"] for e in (await costs.ask("boss", "GET", f"statements/{id}"))["thread"]]
     assert events == ["draw", "object", "correct", "answer", "confirm", "pay", "receive", "correct"]
+    await _is_printed(costs, id)
     for statement in ("UPDATE cost_statement_lines SET amount_fen = 1", "DELETE FROM cost_statement_lines", "DELETE FROM cost_statements",
                       "UPDATE cost_statement_events SET step = 'x'", "UPDATE trip_prices SET body = '{}'"):  # fmt: skip
         with pytest.raises(asyncpg.RestrictViolationError):
             await costs.pool.execute(statement)
+
+
+async def _is_printed(costs: CostSite, id: str) -> None:
+    """The paper: lines, totals, words, objections apart, who has signed; the same bytes again; the same sums as XLSX."""
+    pdf = await costs.file("boss", f"statements/{id}/document")
+    assert pdf == await costs.file("boss", f"statements/{id}/document")
+    said = "".join("".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages).split())
+    for text in (
+        "公务用车费用结算单",
+        "壹佰叁拾贰元整",
+        "132.00",
+        "提出异议",
+        "3月2日的里程不对",
+        "用车单位确认：boss",
+        "冲正：",
+        "按轨迹核减里程",
+    ):
+        assert text in said, text
+    book = openpyxl.load_workbook(
+        io.BytesIO(await costs.file("boss", f"statements/{id}/document?format=xlsx"))
+    )
+    assert [sheet.title for sheet in book] == ["结算单", "明细", "经过"]
+    assert sum(row[13] for row in book["明细"].iter_rows(min_row=2, values_only=True) if row[0]) == 132
+    # Of a secret vehicle who is not cleared sees that it is there, and what it came to.
+    await costs.pool.execute("UPDATE vehicles SET secret = true WHERE id = 'car-1'")
+    pdf = await costs.file("money", f"statements/{id}/document")
+    said = "".join("".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages).split())
+    assert "另有涉密车辆4行，共132.00元" in said
+    assert "派-t1" not in said
+    await costs.pool.execute("UPDATE vehicles SET secret = false WHERE id = 'car-1'")
 
 
 async def test_a_void_statement_gives_its_trips_back(costs: CostSite) -> None:

@@ -36,7 +36,7 @@ expected-statuses = ["2xx", 400, 401, 403, 404, 406, 409, 410, 412, 429, 503]
 expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 428, 429, "5xx"]
 
 [[operations]]
-include-path-regex = "^/v1/(session|unit-channels|message-failures|users|role-grants|delegations|clients|client-secrets|oauth|oidc|cases|trip-requests|dispatches|approval-tables|cost-entries|tariffs|statements|trip-costs|drivers/.id./(account|licences|duty|driving|overtime|facts|sheets|roster-weeks|roster-days)|driver-duty|driver-leaves|driver-score-tables|driver-facts|driver-sheets|driver-objections|call-back-draws|call-backs|vehicle-papers/.id.|vehicles/.id./(particulars|papers|documents)|vehicles/.id.:swap-plates|quotas|notices|publications|rental-reports|vehicle-acts|vehicle-transfers|vehicle-disposals|vehicles/.id./quota-place|maintenance|complaints|assessments|assessment-tables|assessment-disputes)"
+include-path-regex = "^/v1/(session|unit-channels|message-failures|users|role-grants|delegations|clients|client-secrets|oauth|oidc|cases|trip-requests|dispatches|approval-tables|cost-entries|tariffs|statements|reconciliations|voucher-mappings|trip-costs|drivers/.id./(account|licences|duty|driving|overtime|facts|sheets|roster-weeks|roster-days)|driver-duty|driver-leaves|driver-score-tables|driver-facts|driver-sheets|driver-objections|call-back-draws|call-backs|vehicle-papers/.id.|vehicles/.id./(particulars|papers|documents)|vehicles/.id.:swap-plates|quotas|notices|publications|rental-reports|vehicle-acts|vehicle-transfers|vehicle-disposals|vehicles/.id./quota-place|maintenance|complaints|assessments|assessment-tables|assessment-disputes)"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 409, 413, 415, 422, 429, 503]
 
 [[operations]]
@@ -52,7 +52,7 @@ include-method = ["PUT", "POST"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 409, 412, 413, 415, 422, 429, 503]
 
 [[operations]]
-include-path = ["/v1/alerts", "/v1/evaluations", "/v1/vehicles/{id}/track", "/v1/cases", "/v1/cases/proposals", "/v1/operations/series", "/v1/alerts/counts", "/v1/statistics/alerts", "/v1/terminal-reports", "/v1/driver-cards", "/v1/media", "/v1/trip-requests", "/v1/trip-requests/backfills", "/v1/dispatches", "/v1/vehicle-papers", "/v1/cost-entries"]
+include-path = ["/v1/alerts", "/v1/evaluations", "/v1/vehicles/{id}/track", "/v1/cases", "/v1/cases/proposals", "/v1/operations/series", "/v1/alerts/counts", "/v1/statistics/alerts", "/v1/terminal-reports", "/v1/driver-cards", "/v1/media", "/v1/trip-requests", "/v1/trip-requests/backfills", "/v1/dispatches", "/v1/vehicle-papers", "/v1/cost-entries", "/v1/reconciliations"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 406, 422]
 
 [[operations]]

@@ -140,6 +140,7 @@ async def test_every_table_that_requests_may_read_is_under_the_reach(units: Scop
         "assessment_tables",  # the same
         "tariffs",  # the same
         "driver_score_tables",  # the same
+        "voucher_mappings",  # the same
         "process_samples",
         "exchange_notices",  # of one's units and of those above
     }

@@ -5,7 +5,7 @@ export const PERMISSIONS = [
   'assessments:read', 'assessments:manage', 'assessments:decide', 'assessments:dispute', 'complaints:write', 'exchange:peer',
   'exchange:read', 'users:manage', 'audit:read', 'commands:read', 'commands:send', 'commands:configure', 'commands:control',
   'trips:read', 'trips:apply', 'trips:enter', 'trips:approve', 'trips:dispatch', 'trips:drive', 'trips:rules', 'drivers:decide', 'maintenance:approve', 'vehicles:agree', 'vehicles:approve', 'rentals:approve', 'notices:publish', 'quotas:write',
-  'costs:read', 'costs:write', 'costs:tariffs', 'costs:settle', 'costs:confirm', 'costs:pay', 'secret:read', 'secret:change',
+  'costs:read', 'costs:write', 'costs:tariffs', 'costs:settle', 'costs:confirm', 'costs:pay', 'costs:reconcile', 'secret:read', 'secret:change',
 ] as const
 
 export type Permission = (typeof PERMISSIONS)[number]

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from api.costs.statements import StatementOrder
 from api.costs.tariffs import TariffNew, TariffQuestion, TariffStart
 from office.costs.entry import CostContents, CostCorrection, CostReversal
+from office.costs.reconciling.acts import ReconciliationMatch, ReconciliationRelease
+from office.costs.reconciling.mapping import VoucherMapping
 from office.costs.statements import STEP_BODIES
 from office.costs.trip import TripFactsEntry
 
@@ -16,7 +18,7 @@ BODIES: Final[tuple[type[BaseModel], ...]] = tuple(
     dict.fromkeys(
         (
             CostContents, CostCorrection, CostReversal, TariffNew, TariffStart, TariffQuestion, StatementOrder, TripFactsEntry,
-            *STEP_BODIES.values(),
+            VoucherMapping, ReconciliationMatch, ReconciliationRelease, *STEP_BODIES.values(),
         )
     )
 )  # fmt: skip

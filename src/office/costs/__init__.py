@@ -6,6 +6,7 @@
 * ``tariffs``: versions of tariffs in the database
 * ``shares``: settlement km, the shares of a pooled trip; ``trip``: what is known of a driven trip, and its price. Pure
 * ``statement``: the states of a statement and who may take which step. Pure
+* ``reconciling``: the ledger and statements against the vouchers of the finance system; ``sheets``: tables of money as XLSX
 * ``prices``: what trips cost, in the database; ``drawing``: statements of a month; ``statements``: their steps, lists and one of each
 
 Trips are read, and requests become settled, by ``office.dispatch``: ``api.costs`` joins the two.

@@ -60,6 +60,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "costs:settle": "出具结算单 / draw statements for the platform, answer objections, correct, declare void",
     "costs:confirm": "确认结算单 / confirm statements for the unit, or object",
     "costs:pay": "登记付款 / say that a statement was paid",
+    "costs:reconcile": "对账 / compare the ledger with the vouchers of the finance system",
     "secret:read": "知悉涉密车辆 / see secret vehicles: plate, person, place, track",
     "secret:change": "标记和解除涉密 / mark a vehicle secret; two people lift the mark",
 }
@@ -235,7 +236,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
             "costs:read",
         }
     ),
-    Role.FINANCE: frozenset({"registry:read", "costs:read", "costs:pay"}),
+    Role.FINANCE: frozenset({"registry:read", "costs:read", "costs:pay", "costs:reconcile"}),
     Role.AUDITOR: frozenset({"audit:read", "costs:read"}),
     Role.SECRET_READER: frozenset({"secret:read"}),
 }

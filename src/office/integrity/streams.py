@@ -157,6 +157,15 @@ STREAMS: Final = (
         ("step", "at", "actor", "persons", "actor_name", "address", "device", "body"), stamp="at",
     ),
     Stream(
+        "reconciliations", "对账记录", "reconciliations", (("id", "text"),),
+        ("organisation", "since", "until", "made_at", "made_by", "made_by_name", "source", "file_sha256", "file_bytes", "items_sha256", "result_sha256",
+         "parameters", "counts"), stamp="made_at",
+    ),
+    Stream(
+        "reconciliation_acts", "对账的人工办理", "reconciliation_acts", (("reconciliation", "text"), ("version", "integer")),
+        ("step", "at", "actor", "persons", "actor_name", "address", "device", "body"), stamp="at",
+    ),
+    Stream(
         "attachments", "督办单附件", "case_attachments", (("id", "text"),),
         ("case_id", "name", "media_type", "size", "sha256", "received_sha256", "uploaded_by", "uploaded_at", "body"),
         stamp="uploaded_at", contents=frozenset({"body"}), hex=frozenset({"sha256", "received_sha256"}),
