@@ -2073,7 +2073,7 @@ CREATE TABLE changes (
     from_time timestamp with time zone NOT NULL
 );
 
-COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again), unit (id), driver (id), case (id), disposition_code (code), notice (id), received (exchange_records.no)';
+COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again), unit (id), driver (id), case (id), disposition_code (code), notice (id), received (exchange_records.no), seal (vehicle that was sealed or unsealed)';
 
 COMMENT ON COLUMN changes.from_time IS 'Facts are others than before from here on; 1970 = at all times.';
 
@@ -5564,7 +5564,11 @@ CREATE INDEX vehicle_papers_vehicle ON vehicle_papers USING btree (vehicle, kind
 
 CREATE INDEX vehicle_plates_plate ON vehicle_plates USING btree (plate, valid_from);
 
+CREATE INDEX vehicle_seals_of ON vehicle_seals USING btree (vehicle, sealed_from);
+
 CREATE UNIQUE INDEX vehicle_seals_one ON vehicle_seals USING btree (vehicle) WHERE (sealed_to IS NULL);
+
+CREATE INDEX vehicle_seals_since ON vehicle_seals USING btree (sealed_from);
 
 CREATE INDEX vehicle_seals_until ON vehicle_seals USING btree (sealed_to);
 
@@ -6123,6 +6127,10 @@ CREATE TRIGGER note_received_update AFTER UPDATE ON exchange_records REFERENCING
 CREATE TRIGGER note_result_insert AFTER INSERT ON order_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_result_changes();
 
 CREATE TRIGGER note_result_update AFTER UPDATE ON order_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_result_changes();
+
+CREATE TRIGGER note_seal_insert AFTER INSERT ON vehicle_seals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('seal', 'r.vehicle', 'r.sealed_from');
+
+CREATE TRIGGER note_seal_update AFTER UPDATE ON vehicle_seals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('seal', 'r.vehicle', 'r.sealed_from');
 
 CREATE TRIGGER note_station_insert AFTER INSERT ON fuel_stations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('station', 'r.id', '');
 

@@ -57,6 +57,7 @@ class ParameterRow:
 _SEED = "市纪委电子监察预警平台"
 _READING = "gongche reading of the rule"
 _SECOND = "gongche reading of the rule, second edition"
+_OFFICE = "公车管理处业务规范"
 
 #: Parameters that every rule shares through the track kernels.
 TRACK = "track"
@@ -226,6 +227,14 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("min_distance_m", "m", 1000, _READING, 0, 1_000_000),
         #: Sum of: 1 official, 2 repair, 4 inspection, 8 car_wash, 16 emergency, 32 tow.
         Parameter("allowed_types", "bitmask", 55, _READING, 0, 63),
+        Parameter("settle_after_h", "h", 6, _READING, 0, 720),
+    ),
+    "sealed": (
+        Parameter("min_displacement_m", "m", 200, _OFFICE + " 1.3: 封存期间位移 200 米以上", 50, 100_000),
+        # The clerk's minute: the vehicle is still being parked, or was unsealed already.
+        Parameter("grace_min", "min", 15, _READING, 0, 240),
+        #: As of off_hours: repair, inspection, emergency, tow.
+        Parameter("allowed_types", "bitmask", 54, _READING, 0, 63),
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),
     ),
 }

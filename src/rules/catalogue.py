@@ -15,6 +15,7 @@ from rules.checks import (
     mileage,
     off_hours,
     refuel_frequency,
+    sealed,
     terminal_silent,
     traffic_violations,
     v1,
@@ -144,6 +145,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule("违章异常", traffic_violations, v1.traffic_violations),
     rule("终端失联", terminal_silent, v1.terminal_silent),
     rule("非工作时间用车", off_hours, v1.off_hours),
+    rule("封存车辆移动", sealed),
 )
 
 #: Code -> Chinese name, in the same order.

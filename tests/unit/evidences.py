@@ -15,6 +15,7 @@ from tests.unit import test_check_location as location
 from tests.unit import test_check_mileage as mileage
 from tests.unit import test_check_off_hours as off_hours
 from tests.unit import test_check_refuel_frequency as refuel_frequency
+from tests.unit import test_check_sealed as sealed
 from tests.unit import test_check_terminal_silent as terminal_silent
 from tests.unit import test_check_traffic_violations as traffic_violations
 
@@ -210,6 +211,12 @@ def hours(draw: st.DrawFn) -> Evidence:
     )  # fmt: skip
 
 
+@st.composite
+def seals(draw: st.DrawFn) -> Evidence:
+    tasks = [sealed.order(a, a + n, kind) for a, n, kind in draw(sealed.TASKS)]
+    return sealed.make(sealed.walked(draw(sealed.WAYS)), orders=tasks, acc=False)
+
+
 EVIDENCE: dict[str, st.SearchStrategy[Evidence]] = {
     "location": locations(),
     "destination": destinations(),
@@ -221,4 +228,5 @@ EVIDENCE: dict[str, st.SearchStrategy[Evidence]] = {
     "traffic_violations": violations(),
     "terminal_silent": silences(),
     "off_hours": hours(),
+    "sealed": seals(),
 }

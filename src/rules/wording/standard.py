@@ -15,6 +15,7 @@ from rules.wording import (
     notes,
     off_hours,
     refuel_frequency,
+    sealed,
     terminal_silent,
     traffic_violations,
 )
@@ -76,5 +77,6 @@ STANDARD: Final = Wording(
         ("traffic_violations", 2): traffic_violations.WORDING,
         ("terminal_silent", 2): terminal_silent.WORDING,
         ("off_hours", 2): off_hours.WORDING,
+        ("sealed", 1): sealed.WORDING,
     }
 )

@@ -10,7 +10,15 @@ import numpy as np
 
 from runtime.errors import ConfigurationError
 from simulation.city.roads import build_network
-from simulation.plants import catalogue, month_cards, month_days, month_drivers, month_orders, month_trips
+from simulation.plants import (
+    catalogue,
+    month_cards,
+    month_days,
+    month_drivers,
+    month_orders,
+    month_seals,
+    month_trips,
+)
 from simulation.plants.cars import Car, reports_of
 from simulation.plants.planner import DAY, MIN, PER_UNIT, Planner
 from simulation.plants.world import World
@@ -105,7 +113,7 @@ def _plant_set(p: Planner) -> None:
     for shared in catalogue.IN_MONTH:
         p.kind = shared.name
         month_trips.activity(p, shared.name)
-    for plant in (*month_trips.KINDS, *month_days.KINDS, *month_orders.KINDS):
+    for plant in (*month_trips.KINDS, *month_days.KINDS, *month_orders.KINDS, *month_seals.KINDS):
         p.kind = plant.__name__
         plant(p)
 

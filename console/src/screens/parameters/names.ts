@@ -45,6 +45,7 @@ export default {
     terminal_silent: {
       min_silence_min: '最短静默', min_peers: '同伴终端至少几台', peers_permille: '同伴在线比例', min_displacement_m: '静默前后最小位移', min_contradiction_m: '定位与里程表最小矛盾', settle_after_h: '当日结束后多久判',
     },
+    sealed: { min_displacement_m: '离停放处多远算移动', grace_min: '封存起止前后不计', allowed_types: '允许移动的派车类型', settle_after_h: '封存结束后多久判' },
     off_hours: { night_from_min: '夜间开始', night_to_min: '夜间结束', min_distance_m: '最少里程', allowed_types: '允许的派车类型', settle_after_h: '当日结束后多久判' },
   },
   en: {
@@ -88,6 +89,7 @@ export default {
     terminal_silent: {
       min_silence_min: 'Shortest silence', min_peers: 'Peers at least', peers_permille: 'Share of peers that are heard', min_displacement_m: 'Least displacement', min_contradiction_m: 'Least contradiction with the odometer', settle_after_h: settle.en,
     },
+    sealed: { min_displacement_m: 'Moved from so far on', grace_min: 'Not counted at either end', allowed_types: 'Kinds of orders allowed', settle_after_h: settle.en },
     off_hours: { night_from_min: 'Night begins', night_to_min: 'Night ends', min_distance_m: 'Least distance', allowed_types: 'Kinds of orders allowed', settle_after_h: settle.en },
   },
 }

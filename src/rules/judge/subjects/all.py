@@ -8,6 +8,7 @@ from rules.judge.subjects.destinations import Destinations
 from rules.judge.subjects.driver_months import DriverMonths
 from rules.judge.subjects.fills import Transactions
 from rules.judge.subjects.orders import Orders
+from rules.judge.subjects.seals import Seals
 from rules.judge.subjects.vehicle_days import VehicleDays
 from rules.judge.subjects.violations import Violations
 
@@ -19,4 +20,5 @@ GATHERERS: tuple[Gatherer, ...] = (
     Violations(),
     DriverMonths(),
     VehicleDays(),
+    Seals(),
 )
