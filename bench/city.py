@@ -53,6 +53,7 @@ PARTS = {
     "driver_months": "fuel_consumption",
     "vehicle_days": "off_hours, terminal_silent",
     "seals": "sealed",
+    "tanks": "tank",
 }
 
 

@@ -237,6 +237,18 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("allowed_types", "bitmask", 54, _READING, 0, 63),
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),
     ),
+    "tank": (
+        # The filler neck, the temperature and the meter of the pump.
+        Parameter("tolerance_permille", "1/1000", 100, _READING, 0, 1000),
+        # A smaller one in the register is a slip of units.
+        Parameter("min_tank_l", "l", 20, _READING, 0, 1000),
+        # High, in the driver's favour: a unit with lorries sets its own.
+        Parameter("burn_l_100km", "l/100 km", 30, _READING, 1, 200),
+        Parameter("idle_ml_h", "ml/h", 3000, _READING, 0, 50_000),
+        Parameter("merge_min", "min", 10, _READING, 0, 1440),
+        Parameter("lookback_days", "d", 31, _READING, 1, 366),
+        Parameter("settle_after_h", "h", 6, _READING, 0, 720),
+    ),
 }
 
 

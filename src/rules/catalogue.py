@@ -16,6 +16,7 @@ from rules.checks import (
     off_hours,
     refuel_frequency,
     sealed,
+    tank,
     terminal_silent,
     traffic_violations,
     v1,
@@ -146,6 +147,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule("终端失联", terminal_silent, v1.terminal_silent),
     rule("非工作时间用车", off_hours, v1.off_hours),
     rule("封存车辆移动", sealed),
+    rule("加油超箱容", tank),
 )
 
 #: Code -> Chinese name, in the same order.

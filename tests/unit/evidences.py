@@ -16,6 +16,7 @@ from tests.unit import test_check_mileage as mileage
 from tests.unit import test_check_off_hours as off_hours
 from tests.unit import test_check_refuel_frequency as refuel_frequency
 from tests.unit import test_check_sealed as sealed
+from tests.unit import test_check_tank as tank
 from tests.unit import test_check_terminal_silent as terminal_silent
 from tests.unit import test_check_traffic_violations as traffic_violations
 
@@ -217,6 +218,18 @@ def seals(draw: st.DrawFn) -> Evidence:
     return sealed.make(sealed.walked(draw(sealed.WAYS)), orders=tasks, acc=False)
 
 
+@st.composite
+def tanks(draw: st.DrawFn) -> Evidence:
+    before = [tank.paid("A", 0, draw(tank.LITRES))] if draw(st.booleans()) else []
+    now = [
+        tank.paid("B", tank.B, draw(tank.LITRES)),
+        tank.paid("C", tank.B + draw(st.integers(1, 900)), draw(st.integers(1, 20))),
+    ]
+    return tank.make(
+        [*before, *now], draw(st.sampled_from([None, tank.way(40), tank.way(None, 90, 0, 8000)]))
+    )
+
+
 EVIDENCE: dict[str, st.SearchStrategy[Evidence]] = {
     "location": locations(),
     "destination": destinations(),
@@ -229,4 +242,5 @@ EVIDENCE: dict[str, st.SearchStrategy[Evidence]] = {
     "terminal_silent": silences(),
     "off_hours": hours(),
     "sealed": seals(),
+    "tank": tanks(),
 }

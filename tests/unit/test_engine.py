@@ -30,6 +30,7 @@ NAMES = [
     ("card_binding", "油卡绑定异常"), ("card_use", "油卡使用异常"), ("refuel_frequency", "加油频率异常"),
     ("traffic_violations", "违章异常"), ("terminal_silent", "终端失联"), ("off_hours", "非工作时间用车"),
     ("sealed", "封存车辆移动"),
+    ("tank", "加油超箱容"),
 ]  # fmt: skip
 
 

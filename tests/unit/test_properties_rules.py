@@ -279,6 +279,7 @@ UNORDERED: dict[str, list[str]] = {
     "terminal_silent": ["silences"],
     "off_hours": ["track"],
     "sealed": ["track", "orders"],
+    "tank": ["transactions"],
 }
 
 
@@ -353,6 +354,8 @@ MILDER: list[tuple[str, str, Callable[[int], int]]] = [
     ("off_hours", "min_distance_m", lambda v: v + 700),
     ("off_hours", "allowed_types", lambda v: v | 14),
     ("sealed", "min_displacement_m", lambda v: v + 150),
+    ("tank", "tolerance_permille", lambda v: v + 200),
+    ("tank", "burn_l_100km", lambda v: v + 10),
 ]
 
 

@@ -16,6 +16,7 @@ from rules.wording import (
     off_hours,
     refuel_frequency,
     sealed,
+    tank,
     terminal_silent,
     traffic_violations,
 )
@@ -78,5 +79,6 @@ STANDARD: Final = Wording(
         ("terminal_silent", 2): terminal_silent.WORDING,
         ("off_hours", 2): off_hours.WORDING,
         ("sealed", 1): sealed.WORDING,
+        ("tank", 1): tank.WORDING,
     }
 )

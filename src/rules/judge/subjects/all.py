@@ -9,6 +9,7 @@ from rules.judge.subjects.driver_months import DriverMonths
 from rules.judge.subjects.fills import Transactions
 from rules.judge.subjects.orders import Orders
 from rules.judge.subjects.seals import Seals
+from rules.judge.subjects.tanks import Tanks
 from rules.judge.subjects.vehicle_days import VehicleDays
 from rules.judge.subjects.violations import Violations
 
@@ -21,4 +22,5 @@ GATHERERS: tuple[Gatherer, ...] = (
     DriverMonths(),
     VehicleDays(),
     Seals(),
+    Tanks(),
 )

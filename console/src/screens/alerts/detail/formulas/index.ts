@@ -33,7 +33,7 @@ export function formulaOf(alert: Judged, body: Frozen): Formula {
 }
 
 const ENDINGS: ReadonlyArray<readonly [RegExp, string]> = [
-  [/_permille$/, '1/1000'], [/_kmh$/, 'km/h'], [/_min$/, 'min'], [/_days$/, 'd'], [/_km$/, 'km'], [/_kwh$/, 'kWh'], [/_m$/, 'm'], [/_s$/, 's'], [/_h$/, 'h'], [/_l$/, 'l'],
+  [/_l_100km$/, 'l/100 km'], [/_ml_h$/, 'ml/h'], [/_permille$/, '1/1000'], [/_kmh$/, 'km/h'], [/_min$/, 'min'], [/_days$/, 'd'], [/_km$/, 'km'], [/_kwh$/, 'kWh'], [/_m$/, 'm'], [/_s$/, 's'], [/_h$/, 'h'], [/_l$/, 'l'],
 ]
 
 /** The unit that the name of a parameter ends with. */
