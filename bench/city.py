@@ -54,6 +54,7 @@ PARTS = {
     "vehicle_days": "off_hours, terminal_silent",
     "seals": "sealed",
     "tanks": "tank",
+    "nights": "parking",
 }
 
 

@@ -1,4 +1,4 @@
--- What the rules on the office's own data need (src/rules/checks: sealed, tank, parking).
+-- What the rules on the office's own data need (src/rules/checks: sealed, tank).
 
 -- A seal that is made, lifted or changed is a fact that changed: rule ``sealed`` (src/rules/judge/subjects/seals.py).
 CREATE TRIGGER note_seal_insert AFTER INSERT ON vehicle_seals REFERENCING NEW TABLE AS new_rows

@@ -249,6 +249,16 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("lookback_days", "d", 31, _READING, 1, 366),
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),
     ),
+    "parking": (
+        Parameter("night_from_min", "minute of the day", 23 * 60, _READING, 0, 1439),
+        Parameter("night_to_min", "minute of the day", 5 * 60, _READING, 0, 1439),
+        Parameter("min_stand_min", "min", 240, _READING, 10, 1440),
+        # The gate, the road along the wall, an entrance that is drawn a little off.
+        Parameter("margin_m", "m", 200, _READING, 0, 10_000),
+        # Terminals of parked vehicles sleep: a longer silence is no stand.
+        Parameter("max_gap_min", "min", 120, _READING, 5, 1440),
+        Parameter("settle_after_h", "h", 6, _READING, 0, 720),
+    ),
 }
 
 

@@ -14,6 +14,7 @@ from rules.checks import (
     location,
     mileage,
     off_hours,
+    parking,
     refuel_frequency,
     sealed,
     tank,
@@ -148,6 +149,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule("非工作时间用车", off_hours, v1.off_hours),
     rule("封存车辆移动", sealed),
     rule("加油超箱容", tank),
+    rule("停放异常", parking),
 )
 
 #: Code -> Chinese name, in the same order.

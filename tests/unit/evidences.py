@@ -14,6 +14,7 @@ from tests.unit import test_check_fuel_consumption as fuel_consumption
 from tests.unit import test_check_location as location
 from tests.unit import test_check_mileage as mileage
 from tests.unit import test_check_off_hours as off_hours
+from tests.unit import test_check_parking as parking
 from tests.unit import test_check_refuel_frequency as refuel_frequency
 from tests.unit import test_check_sealed as sealed
 from tests.unit import test_check_tank as tank
@@ -230,6 +231,15 @@ def tanks(draw: st.DrawFn) -> Evidence:
     )
 
 
+@st.composite
+def nights(draw: st.DrawFn) -> Evidence:
+    orders = [
+        parking.order(a, a + n)
+        for a, n in draw(st.lists(st.tuples(st.integers(18, 29), st.integers(1, 6)), max_size=2))
+    ]
+    return parking.make(parking.stood(draw(parking.STANDS)), orders=orders)
+
+
 EVIDENCE: dict[str, st.SearchStrategy[Evidence]] = {
     "location": locations(),
     "destination": destinations(),
@@ -243,4 +253,5 @@ EVIDENCE: dict[str, st.SearchStrategy[Evidence]] = {
     "off_hours": hours(),
     "sealed": seals(),
     "tank": tanks(),
+    "parking": nights(),
 }

@@ -31,6 +31,7 @@ NAMES = [
     ("traffic_violations", "违章异常"), ("terminal_silent", "终端失联"), ("off_hours", "非工作时间用车"),
     ("sealed", "封存车辆移动"),
     ("tank", "加油超箱容"),
+    ("parking", "停放异常"),
 ]  # fmt: skip
 
 

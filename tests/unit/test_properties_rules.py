@@ -280,6 +280,7 @@ UNORDERED: dict[str, list[str]] = {
     "off_hours": ["track"],
     "sealed": ["track", "orders"],
     "tank": ["transactions"],
+    "parking": ["track", "orders"],
 }
 
 
@@ -312,7 +313,9 @@ def test_the_order_of_facts_says_nothing(rule: str, data: st.DataObject, chance:
         assert told(catalogue.evaluate(mixed)) == told(made), path
 
 
-@pytest.mark.parametrize("rule", ["location", "destination", "mileage", "card_use", "off_hours", "sealed"])
+@pytest.mark.parametrize(
+    "rule", ["location", "destination", "mileage", "card_use", "off_hours", "sealed", "parking"]
+)
 @given(data=st.data())
 @settings(max_examples=20)
 def test_what_was_sent_twice_counts_once(rule: str, data: st.DataObject) -> None:
@@ -356,6 +359,8 @@ MILDER: list[tuple[str, str, Callable[[int], int]]] = [
     ("sealed", "min_displacement_m", lambda v: v + 150),
     ("tank", "tolerance_permille", lambda v: v + 200),
     ("tank", "burn_l_100km", lambda v: v + 10),
+    ("parking", "min_stand_min", lambda v: v + 60),
+    ("parking", "margin_m", lambda v: v + 1500),
 ]
 
 

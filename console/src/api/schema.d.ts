@@ -11394,7 +11394,7 @@ export interface components {
              * Rules
              * @default null
              */
-            rules: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank")[] | null;
+            rules: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank" | "parking")[] | null;
             /**
              * Severities
              * @default null
@@ -17573,7 +17573,7 @@ export interface components {
              * Rules
              * @default null
              */
-            rules: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank")[] | null;
+            rules: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank" | "parking")[] | null;
             /**
              * Severities
              * @default null
@@ -18997,7 +18997,7 @@ export interface operations {
                 /** @description only these units and those below them */
                 organisation?: string[] | null;
                 /** @description only these rules */
-                rule?: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank")[] | null;
+                rule?: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank" | "parking")[] | null;
                 severity?: ("low" | "medium" | "high")[] | null;
                 status?: ("suspected" | "withdrawn")[] | null;
                 /** @description cloudevents: each entry as a CloudEvent 1.0; default: what Accept asks for */
@@ -19034,7 +19034,7 @@ export interface operations {
     alert_facets_v1_alerts_counts_get: {
         parameters: {
             query?: {
-                rule?: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank") | null;
+                rule?: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank" | "parking") | null;
                 /** @description this unit alone */
                 organisation?: string | null;
                 /** @description this unit and those below it */
@@ -19093,7 +19093,7 @@ export interface operations {
                 cursor?: string | null;
                 /** @description entries of a page, at most */
                 limit?: number;
-                rule?: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank") | null;
+                rule?: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank" | "parking") | null;
                 /** @description this unit alone */
                 organisation?: string | null;
                 /** @description this unit and those below it */
@@ -19328,7 +19328,7 @@ export interface operations {
                 /** @description only these units and those below them */
                 organisation?: string[] | null;
                 /** @description only these rules */
-                rule?: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank")[] | null;
+                rule?: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank" | "parking")[] | null;
                 severity?: ("low" | "medium" | "high")[] | null;
                 status?: ("suspected" | "withdrawn")[] | null;
             };
@@ -19361,7 +19361,7 @@ export interface operations {
                 cursor?: string | null;
                 /** @description entries of a page, at most */
                 limit?: number;
-                rule?: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank") | null;
+                rule?: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank" | "parking") | null;
                 /** @description this unit alone */
                 organisation?: string | null;
                 /** @description this unit and those below it */
@@ -19863,7 +19863,7 @@ export interface operations {
                 cursor?: string | null;
                 /** @description entries of a page, at most */
                 limit?: number;
-                rule?: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank") | null;
+                rule?: ("location" | "destination" | "mileage" | "fuel_consumption" | "card_binding" | "card_use" | "refuel_frequency" | "traffic_violations" | "terminal_silent" | "off_hours" | "sealed" | "tank" | "parking") | null;
                 /** @description as in an evaluation, e.g. `order:PC-17` */
                 subject?: string | null;
                 vehicle?: string | null;

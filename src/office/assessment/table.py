@@ -206,7 +206,7 @@ DEFAULT: Final = ScoreTable(
     ],
     entries=[
         *_of("dispatch", "location"),
-        *_of("purpose", "destination", "off_hours", "sealed"),
+        *_of("purpose", "destination", "off_hours", "sealed", "parking"),
         *_of("ledgers", "mileage", "fuel_consumption", "card_binding", "card_use", "refuel_frequency", "traffic_violations", "tank"),
         *_of("platform", "terminal_silent"),
         ScoreEntry(item="dispatch", fact=Fact.FINDING, findings=["violation", "irregular"], sources=["late_paper"], points="1"),

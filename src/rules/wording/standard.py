@@ -14,6 +14,7 @@ from rules.wording import (
     mileage,
     notes,
     off_hours,
+    parking,
     refuel_frequency,
     sealed,
     tank,
@@ -80,5 +81,6 @@ STANDARD: Final = Wording(
         ("off_hours", 2): off_hours.WORDING,
         ("sealed", 1): sealed.WORDING,
         ("tank", 1): tank.WORDING,
+        ("parking", 1): parking.WORDING,
     }
 )

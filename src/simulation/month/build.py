@@ -15,6 +15,7 @@ from simulation.plants import (
     month_cards,
     month_days,
     month_drivers,
+    month_nights,
     month_orders,
     month_seals,
     month_tanks,
@@ -114,7 +115,9 @@ def _plant_set(p: Planner) -> None:
     for shared in catalogue.IN_MONTH:
         p.kind = shared.name
         month_trips.activity(p, shared.name)
-    for plant in (*month_trips.KINDS, *month_days.KINDS, *month_orders.KINDS, *month_seals.KINDS):
+    for plant in (
+        *month_trips.KINDS, *month_days.KINDS, *month_orders.KINDS, *month_seals.KINDS, *month_nights.KINDS,
+    ):  # fmt: skip
         p.kind = plant.__name__
         plant(p)
 

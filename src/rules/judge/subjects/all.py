@@ -7,6 +7,7 @@ from rules.judge.subjects.cards import Cards
 from rules.judge.subjects.destinations import Destinations
 from rules.judge.subjects.driver_months import DriverMonths
 from rules.judge.subjects.fills import Transactions
+from rules.judge.subjects.nights import Nights
 from rules.judge.subjects.orders import Orders
 from rules.judge.subjects.seals import Seals
 from rules.judge.subjects.tanks import Tanks
@@ -23,4 +24,5 @@ GATHERERS: tuple[Gatherer, ...] = (
     VehicleDays(),
     Seals(),
     Tanks(),
+    Nights(),
 )
