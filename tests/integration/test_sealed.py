@@ -75,7 +75,7 @@ async def test_a_sealed_vehicle_that_moves(world: World, db_url: str) -> None:
     assert (alert["vehicle"], alert["severity"], alert["occurred_from"]) == ("V1", "high", world.time(8 * H).astimezone().isoformat()) or (
         alert["vehicle"], alert["severity"],
     ) == ("V1", "high")  # fmt: skip
-    assert alert["measures"]["displacement_m"]["value"] >= 200
+    assert alert["measures"]["away_m"]["value"] >= 200
     await live(world, worker, clock, out[3:])
     for terminal, fixes in ((2, drive(8 * H, (0, 0), (90, 0), (0, 0))), (3, out), (4, out)):
         clock.us = world.day + round((out[-1][0] + 5) * S)

@@ -125,7 +125,7 @@ def test_cases(points: list[Fix], more: dict[str, Any], expected: tuple[str, str
 def test_what_is_said_of_a_movement() -> None:
     made = sealed.evaluate(make(AWAY))
     assert (made.from_us, made.to_us) == (SEALED + HOUR * S, SEALED + (HOUR + 20) * S)
-    assert made.measures["displacement_m"] == {"value": 200, "unit": "m"}
+    assert made.measures["away_m"] == {"value": 200, "unit": "m"}
     assert (
         said(made)
         == "疑似封存车辆移动：渝A12345（2026-03-05 00:00 起封存：国庆封存）2026-03-05 01:00 至 01:00 驶离原停放处 200 米，没有派车单。"
@@ -193,6 +193,6 @@ def test_nobody_is_accused_who_was_never_seen_so_far_away(
     if far < 199:
         assert made.outcome is not Outcome.SUSPECTED
     if made.outcome is Outcome.SUSPECTED:
-        assert made.measures["displacement_m"]["value"] >= 200
+        assert made.measures["away_m"]["value"] >= 200
         assert made.to_us is not None
         assert made.from_us <= made.to_us

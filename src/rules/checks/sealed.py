@@ -136,7 +136,7 @@ def judge(facts: Facts, track: Mapping[str, Ints]) -> Evaluation:
             reason = "allowed_order"
     measures: dict[str, Any] = {"fixes": measure(0 if moved is None else moved.fixes, "1")}
     if moved is not None:
-        measures["displacement_m"] = measure(moved.displacement_m, "m")
+        measures["away_m"] = measure(moved.displacement_m, "m")
     start = facts["seal"]["from_us"] if moved is None else moved.from_us
     end = None if moved is None else moved.to_us
     covering = [

@@ -47,7 +47,7 @@ def summary(said: Said) -> Text:
         return Text(
             f"不可判：{head.zh}{why.zh}{orders.zh}。", f"Undetermined: {head.en}: {why.en}{orders.en}."
         )
-    when, far = span(said.from_us, said.to_us), metres(said.measures["displacement_m"])
+    when, far = span(said.from_us, said.to_us), metres(said.measures["away_m"])
     return Text(
         f"疑似封存车辆移动：{head.zh}{when.zh} 驶离原停放处 {far.zh}，没有派车单。",
         f"Suspected: {head.en} drove {far.en} away from where it stood, {when.en}, without an order.",

@@ -7,14 +7,18 @@ import { fuelConsumption } from './fuel_consumption'
 import { location } from './location'
 import { mileage } from './mileage'
 import { offHours } from './off_hours'
+import { parking } from './parking'
 import { Writer, type Formula, type Judged } from './parts'
 import { refuelFrequency } from './refuel_frequency'
+import { sealed } from './sealed'
+import { tank } from './tank'
 import { terminalSilent } from './terminal_silent'
 import { trafficViolations } from './traffic_violations'
 
 const RULES: Record<string, (w: Writer) => void> = {
   location, destination, mileage, fuel_consumption: fuelConsumption, card_binding: cardBinding, card_use: cardUse,
-  refuel_frequency: refuelFrequency, traffic_violations: trafficViolations, terminal_silent: terminalSilent, off_hours: offHours,
+  refuel_frequency: refuelFrequency, traffic_violations: trafficViolations, terminal_silent: terminalSilent, off_hours: offHours, sealed, tank,
+  parking,
 }
 
 /** The formula of an alert with its evidence ({}: not there yet, or not to be had). What a rule of tomorrow has is still shown, as a list. */
