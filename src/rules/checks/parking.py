@@ -11,6 +11,7 @@ place after it, but where the odometer says so: undetermined where that decides.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypedDict
@@ -23,13 +24,13 @@ from rules.evidence_parts import Fence, TaskCover, Vehicle, areas_of
 from rules.tracks.kernel import MOVING_DKMH, RESOLUTION_MM
 from runtime.arrays import Bools, Ints
 from runtime.units import US_PER_DAY, US_PER_S
-from telemetry import geo
 
 RULE = "parking"
 VERSION = 1
 
 #: Fixes of a vehicle that stands are no further apart: drift between tall houses.
 _PLACE_MM: Final = 200_000
+_MM_PER_E6: Final = 111
 _MINUTE_US: Final = 60 * US_PER_S
 #: Fixes are looked for so long before and after a night.
 AROUND_US: Final = 3 * 3600 * US_PER_S
@@ -155,12 +156,13 @@ def _stands(
         used["margin_m"] * 1000 + RESOLUTION_MM,
         used["max_gap_min"] * _MINUTE_US,
     )
-    outside = (far > margin) & (track["speed_dkmh"] < MOVING_DKMH)
+    outside = ((far > margin) & (track["speed_dkmh"] < MOVING_DKMH)).tolist()
+    cosine = round(1000 * math.cos(math.radians(lat[0] / 1e6))) if lat else 1000
     found: list[_Stand] = []
     first = -1
     for k in range(len(t)):
         if first >= 0 and not (
-            outside[k] and _apart(lat[first], lon[first], lat[k], lon[k]) <= _PLACE_MM
+            outside[k] and _near(lat[first], lon[first], lat[k], lon[k], cosine)
             and (bridge or t[k] - t[k - 1] <= most or (odometer[k - 1] >= 0 and odometer[k] == odometer[k - 1]))
         ):  # fmt: skip
             found += _cut(
@@ -174,9 +176,11 @@ def _stands(
     return found
 
 
-def _apart(lat: int, lon: int, other_lat: int, other_lon: int) -> int:
-    made = geo.distance_mm(*(np.array([v], np.int64) for v in (lat, lon, other_lat, other_lon)))
-    return int(made[0])
+def _near(lat: int, lon: int, other_lat: int, other_lon: int, cosine: int) -> bool:
+    """Whether two places (1e-6 degree) are one place for a vehicle that stands: a plane will do for that. ``cosine``: of their latitude,
+    1/1000."""
+    north, east = (other_lat - lat) * _MM_PER_E6, (other_lon - lon) * _MM_PER_E6 * cosine // 1000
+    return north * north + east * east <= _PLACE_MM * _PLACE_MM
 
 
 def _cut(

@@ -45,6 +45,10 @@ VERSION = 1
 #: So near the place where it stood a vehicle is there: noise of the receiver, a few metres in the yard.
 _THERE_MM: Final = 50_000
 _MINUTE_US: Final = 60 * US_PER_S
+#: Of more fixes than this only those around moves are looked at, so many on either side; fixes that may end a short way.
+_LONG: Final = 2_000
+_NEAR: Final = 5
+_TRIED: Final = 50
 #: Who stands for so long ends a drive; the displacement still counts from the anchor.
 _IDLE_US: Final = 30 * _MINUTE_US
 
@@ -150,6 +154,17 @@ def judge(facts: Facts, track: Mapping[str, Ints]) -> Evaluation:
     return Evaluation(RULE, VERSION, facts["subject"], outcome, reason, measures, used, start, end, told)
 
 
+def ever_away(track: Mapping[str, Ints], anchor: Anchor | None, used: Mapping[str, int]) -> bool:
+    """Whether any fix of a track, valid or not, is far enough from the anchor; also where that is not known."""
+    if anchor is None:
+        return True
+    away = geo.distance_mm(
+        np.full(len(track["t_us"]), anchor["lat_e6"], np.int64), np.full(len(track["t_us"]), anchor["lon_e6"], np.int64),
+        track["lat_e6"], track["lon_e6"],
+    )  # fmt: skip
+    return bool((away + RESOLUTION_MM >= used["min_displacement_m"] * 1000).any())
+
+
 def movement(
     track: Mapping[str, Ints], anchor: Anchor, orders: Sequence[TaskCover], used: Mapping[str, int]
 ) -> Moved | None:
@@ -158,52 +173,92 @@ def movement(
     covered = _covered(t, orders)
     from_lat, from_lon = _anchors(track, anchor, used)
     away = geo.distance_mm(from_lat, from_lon, lat, lon)
-    rows = row_matrix(
-        len(t), t=t, fp=track["fingerprint"], lat=lat, lon=lon, speed=track["speed_dkmh"], dir=track["direction_deg"],
-        odo=track["odometer_dkm"] + 1, acc=acc_of(track), order=np.where(covered, 1, 0), fenced=1,
-        outside=(away >= _THERE_MM) & ~covered, beyond=away, max_kmh=used["max_speed_kmh"], gap_us=used["gap_s"] * US_PER_S,
+    limit = used["min_displacement_m"] * 1000
+    outside = (away >= _THERE_MM) & ~covered
+    far = (away + RESOLUTION_MM >= limit) & ~covered
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], outside.astype(np.int64), [0]))))
+    for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        if not far[begin:end].any():
+            continue
+        opened = _opened(track, away, covered, begin, end, used)
+        parked = _parked_away(track, away, covered, far, begin, end, used)
+        shown = [one for one in (opened, parked) if one is not None]
+        if not shown:
+            continue
+        first, last = min(shown, key=lambda one: one[1])
+        begun = last - _moving_for(track, first, last)
+        return Moved(
+            first, last, int(t[begun]), int(t[last]), int(away[last] + RESOLUTION_MM) // 1000, last - begun + 1,
+            (int(from_lat[last]), int(from_lon[last])),
+        )  # fmt: skip
+    return None
+
+
+def _opened(
+    track: Mapping[str, Ints], away: Ints, covered: Bools, begin: int, end: int, used: Mapping[str, int]
+) -> tuple[int, int] | None:
+    """(The first fix that is needed, the fix that shows it) where the kernel of ``location`` says that the vehicle drives, in the fixes
+    [begin, end) that are away from its place; ``away``: mm. Of a long stand elsewhere only what is around its moves is looked at."""
+    rows = np.arange(max(0, begin - 1), end)
+    if len(rows) > _LONG:
+        rows = rows[_around_moves(track, rows)]
+    t = track["t_us"][rows]
+    matrix = row_matrix(
+        len(rows), t=t, fp=track["fingerprint"][rows], lat=track["lat_e6"][rows], lon=track["lon_e6"][rows],
+        speed=track["speed_dkmh"][rows], dir=track["direction_deg"][rows], odo=track["odometer_dkm"][rows] + 1,
+        acc=acc_of(track)[rows], order=np.where(covered[rows], 1, 0), fenced=1, outside=(away[rows] >= _THERE_MM) & ~covered[rows],
+        beyond=away[rows], max_kmh=used["max_speed_kmh"], gap_us=used["gap_s"] * US_PER_S,
         displaced_mm=used["min_displacement_m"] * 1000, idle_us=_IDLE_US, sure=1,
     )  # fmt: skip
     states = TrackStates(1)
     for name, value in (("prev_n", SUPPORT), ("home", 1)):
         states.tip[FIELDS.index(name)] = value
-    done = advance(states, np.zeros(len(t), np.int64), rows)
+    done = advance(states, np.zeros(len(rows), np.int64), matrix)
     opened = next((event for event in done.events if event.event is Event.OPENED), None)
-    parked = _parked_away(track, away, covered, used)
-    if opened is not None and (parked is None or opened.row <= parked[1]):
-        first, last = int(np.searchsorted(t, opened.after["run_t"])), opened.row
-        before = np.flatnonzero(covered[:first])
-        if len(before) and (opened.after["run_lat"], opened.after["run_lon"]) != (0, 0):
-            first = int(before[-1])  # it counts from where the vehicle was left when its order ended
-        elif first and away[first - 1] < _THERE_MM:
-            first -= 1  # where it stood; else it had stood for long, and the run begins there
-    elif parked is not None:
-        first, last = parked
-    else:
+    if opened is None:
         return None
-    begun = last - _moving_for(track, first, last)
-    return Moved(
-        first, last, int(t[begun]), int(t[last]), int(away[last] + RESOLUTION_MM) // 1000, last - begun + 1,
-        (int(from_lat[last]), int(from_lon[last])),
-    )  # fmt: skip
+    first, last = int(rows[np.searchsorted(t, opened.after["run_t"])]), int(rows[opened.row])
+    if begin and covered[begin - 1] and (opened.after["run_lat"], opened.after["run_lon"]) != (0, 0):
+        first = begin - 1  # it counts from where the vehicle was left when its order ended
+    elif first and away[first - 1] < _THERE_MM:
+        first -= 1  # where it stood; else it had stood for long, and the run begins there
+    return first, last
+
+
+def _around_moves(track: Mapping[str, Ints], rows: Ints) -> Bools:
+    """Which of ``rows`` are the first ones, or near a fix that moves."""
+    lat, lon = track["lat_e6"][rows], track["lon_e6"][rows]
+    moves = track["speed_dkmh"][rows] >= MOVING_DKMH
+    moves[1:] |= geo.distance_mm(lat[:-1], lon[:-1], lat[1:], lon[1:]) > MOVING_MM
+    moves[:_NEAR] = True
+    near: Bools = np.convolve(moves, np.ones(2 * _NEAR + 1, np.int64), "same") > 0
+    return near
 
 
 def _parked_away(
-    track: Mapping[str, Ints], away: Ints, covered: Bools, used: Mapping[str, int]
+    track: Mapping[str, Ints],
+    away: Ints,
+    covered: Bools,
+    far: Bools,
+    begin: int,
+    end: int,
+    used: Mapping[str, int],
 ) -> tuple[int, int] | None:
-    """(The last fix at the place, the fix that shows it) of a short way that ends ``min_displacement_m`` or more away, where the
+    """(The last fix at the place, the fix that shows it) of a short way that ends ``min_displacement_m`` or more away (``far``), where the
     vehicle rests again: it was seen to drive on the way, by speed and by whatever else its terminal reports, and AGREE_FIXES over
     AGREE_US agree that it stands there. Reports that come every half a minute show no more of it."""
-    t, limit = track["t_us"], used["min_displacement_m"] * 1000
-    there = (away < _THERE_MM) | covered
-    far = (away + RESOLUTION_MM >= limit) & ~covered
-    for at in np.flatnonzero(far[AGREE_FIXES - 1 :] & far[1 : len(far) - 1] & far[: len(far) - 2]).tolist():
+    t, first = track["t_us"], begin - 1
+    if first < 0 or covered[first]:
+        return None
+    there = np.flatnonzero(far[begin:end]) + begin
+    for at in there[:_TRIED].tolist():
         last = at + AGREE_FIXES - 1
-        begun = np.flatnonzero(there[:at])
-        if t[last] - t[at] < AGREE_US or not len(begun) or covered[begun[-1]]:
-            continue
-        first = int(begun[-1])
-        if _drove(track, first, at, used):
+        if (
+            last < end
+            and far[at : last + 1].all()
+            and t[last] - t[at] >= AGREE_US
+            and _drove(track, first, at, used)
+        ):
             return first, last
     return None
 

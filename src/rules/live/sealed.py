@@ -195,15 +195,13 @@ async def _judged(
     wants = [(no, max(0, begin - LEAD_US), end) for _, (no, begin, end) in part]
     tracks = await tracks_in(source.archive, source.conn, await source.spans_of(wants))
     used = [_used(source, seal) for seal, _ in part]
-    valid = cleaned(tracks, [u["max_speed_kmh"] for u in used])
     anchors = await _anchors(source, [seal for seal, _ in part], used)
+    valid = _confirmed(tracks, anchors, used)
     vehicles = list({seal.vehicle.no: seal.vehicle for seal, _ in part}.values())
     low, high = min(want[1] for want in wants), max(want[2] for want in wants) + 1
     covers = await covers_of(source.conn, vehicles, low, high, source.parameters)
     found = []
-    for (seal, want), track, good, values, anchor in zip(part, tracks, valid, used, anchors, strict=True):
-        # What still waits at the end for what follows says nothing yet.
-        rows = good.good[good.good <= (good.clean[-1] if len(good.clean) else -1)]
+    for (seal, want), track, rows, values, anchor in zip(part, tracks, valid, used, anchors, strict=True):
         its = {
             name: column[rows[track["t_us"][rows] >= want[1]]]
             for name, column in track.items()
@@ -218,6 +216,21 @@ async def _judged(
         evidence, made = _with_evidence(facts, its)
         backfill = any(c.backfill and c.from_us < want[2] and want[1] < c.to_us for c in mine)
         found.append((evidence, made, backfill))
+    return found
+
+
+def _confirmed(
+    tracks: Sequence[Mapping[str, Ints]],
+    anchors: Sequence[sealed.Anchor | None],
+    used: Sequence[Mapping[str, int]],
+) -> list[Ints]:
+    """The rows of each track that are valid fixes; without those that still wait at its end for what follows: they say nothing yet. Where no
+    fix at all, valid or not, is far enough from the anchor, nothing has to be known of them: a seal is long, and vehicles stand."""
+    found = [np.arange(len(track["t_us"])) for track in tracks]
+    doubtful = [k for k, one in enumerate(zip(tracks, anchors, used, strict=True)) if sealed.ever_away(*one)]
+    made = cleaned([tracks[k] for k in doubtful], [used[k]["max_speed_kmh"] for k in doubtful])
+    for k, its in zip(doubtful, made, strict=True):
+        found[k] = its.good[its.good <= (its.clean[-1] if len(its.clean) else -1)]
     return found
 
 
