@@ -52,6 +52,9 @@ PARTS = {
     "violations": "traffic_violations",
     "driver_months": "fuel_consumption",
     "vehicle_days": "off_hours, terminal_silent",
+    "seals": "sealed",
+    "tanks": "tank",
+    "nights": "parking",
 }
 
 

@@ -255,6 +255,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION booked_elsewhere(wanted text, since text, until text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM reconciliation_lines l JOIN reconciliations r ON r.id = l.reconciliation
+        WHERE l.item = wanted AND l.standing IN ('matched', 'amount', 'period', 'subject')
+          AND (r.until < booked_elsewhere.since OR r.since > booked_elsewhere.until))
+$$;
+
 CREATE FUNCTION case_hidden(wanted text, ids text[], plates text[], cards text[]) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1298,6 +1307,37 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION reconcilable_entries(units text[], since text, until text) RETURNS TABLE(id text, organisation text, entry_no text, invoice_no text, kind text, budget_class text, vendor text, amount_fen bigint, period text, occurred_on date, reverses text, secret boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT e.id, e.organisation, e.entry_no, e.invoice_no, e.kind, e.budget_class, e.vendor, e.amount_fen, e.period, e.occurred_on, e.reverses,
+           COALESCE(v.secret, false)
+      FROM cost_entries e LEFT JOIN vehicles v ON v.id = e.vehicle
+     WHERE e.organisation IN (SELECT unnest(assessed_units(units))) AND e.payer = 'unit'
+       AND e.period BETWEEN reconcilable_entries.since AND reconcilable_entries.until
+$$;
+
+CREATE FUNCTION reconcilable_statements(units text[], since text, until text) RETURNS TABLE(id text, number text, organisation text, platform text, platform_name text, period text, state text, total_fen bigint, settled_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT s.id, s.number, s.organisation, s.platform, COALESCE(o.name, s.platform), s.period, s.state, s.total_fen, COALESCE(s.confirmed_at, s.drawn_at)
+      FROM cost_statements s LEFT JOIN organisations o ON o.id = s.platform
+     WHERE s.organisation IN (SELECT unnest(assessed_units(units))) AND s.organisation <> s.platform AND s.state <> 'void' AND s.total_fen <> 0
+       AND s.period BETWEEN reconcilable_statements.since AND reconcilable_statements.until
+$$;
+
+CREATE FUNCTION reconciliation_line_stands() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR to_jsonb(OLD) - '{standing,act}'::text[] IS DISTINCT FROM to_jsonb(NEW) - '{standing,act}'::text[] THEN
+        RAISE EXCEPTION 'what a reconciliation found is never changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1422,6 +1462,16 @@ CREATE FUNCTION seal_note_receipts() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'receipts', json_build_array(n.alert_id, n.version, n.subject_kind, n.subject_id)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_reconciliation_acts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'reconciliation_acts', json_build_array(n.reconciliation, n.version)::text FROM new_rows n; RETURN NULL; END$$;
+
+CREATE FUNCTION seal_note_reconciliations() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$BEGIN INSERT INTO seal_pending (stream, key) SELECT 'reconciliations', json_build_array(n.id)::text FROM new_rows n; RETURN NULL; END$$;
 
 CREATE FUNCTION seal_note_statements() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2233,7 +2283,7 @@ CREATE TABLE changes (
     from_time timestamp with time zone NOT NULL
 );
 
-COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again), unit (id), driver (id), case (id), disposition_code (code), notice (id), received (exchange_records.no)';
+COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again), unit (id), driver (id), case (id), disposition_code (code), notice (id), received (exchange_records.no), seal (vehicle that was sealed or unsealed), maintenance (vehicle that went into the repair shop or came out)';
 
 COMMENT ON COLUMN changes.from_time IS 'Facts are others than before from here on; 1970 = at all times.';
 
@@ -3836,6 +3886,61 @@ ALTER TABLE recomputations ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE reconciliation_acts (
+    reconciliation text NOT NULL,
+    version integer NOT NULL,
+    step text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    persons text[] NOT NULL,
+    actor_name text NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    device text DEFAULT ''::text NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT reconciliation_acts_step_check CHECK ((step = ANY (ARRAY['match'::text, 'release'::text]))),
+    CONSTRAINT reconciliation_acts_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE reconciliation_lines (
+    reconciliation text NOT NULL,
+    no integer NOT NULL,
+    side text NOT NULL,
+    organisation text NOT NULL,
+    item text,
+    outcome text NOT NULL,
+    flaws text[] NOT NULL,
+    step text,
+    peers integer[] NOT NULL,
+    amount_fen bigint NOT NULL,
+    body jsonb NOT NULL,
+    standing text NOT NULL,
+    act integer,
+    CONSTRAINT reconciliation_lines_check CHECK (((side = 'platform'::text) = (item IS NOT NULL))),
+    CONSTRAINT reconciliation_lines_no_check CHECK ((no > 0)),
+    CONSTRAINT reconciliation_lines_side_check CHECK ((side = ANY (ARRAY['finance'::text, 'platform'::text])))
+);
+
+CREATE TABLE reconciliations (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    since text NOT NULL,
+    until text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    made_by text NOT NULL,
+    made_by_name text NOT NULL,
+    source text NOT NULL,
+    file_sha256 text NOT NULL,
+    file_bytes bigint NOT NULL,
+    items_sha256 text NOT NULL,
+    result_sha256 text NOT NULL,
+    parameters jsonb NOT NULL,
+    counts jsonb NOT NULL,
+    CONSTRAINT reconciliations_check CHECK (((until ~ '^20[0-9]{2}(0[1-9]|1[0-2])$'::text) AND (until >= since))),
+    CONSTRAINT reconciliations_since_check CHECK ((since ~ '^20[0-9]{2}(0[1-9]|1[0-2])$'::text))
+);
+
+COMMENT ON TABLE reconciliations IS '对账: a file of vouchers against the ledger and the statements of a unit and those below it.';
+
 CREATE TABLE recovery_codes (
     user_id text NOT NULL,
     sha256 bytea NOT NULL,
@@ -4868,6 +4973,16 @@ CREATE TABLE violations (
 
 COMMENT ON COLUMN violations.lat_e6 IS '1e-6 degree WGS-84, of lat and lon in their datum';
 
+CREATE TABLE voucher_mappings (
+    organisation text NOT NULL,
+    version integer NOT NULL,
+    body jsonb NOT NULL,
+    made_by text NOT NULL,
+    made_by_name text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT voucher_mappings_version_check CHECK ((version > 0))
+);
+
 CREATE TABLE webhook_attempts (
     no bigint NOT NULL,
     delivery_no bigint NOT NULL,
@@ -5461,6 +5576,15 @@ ALTER TABLE ONLY quotas
 ALTER TABLE ONLY recomputations
     ADD CONSTRAINT recomputations_pkey PRIMARY KEY (vehicle_no);
 
+ALTER TABLE ONLY reconciliation_acts
+    ADD CONSTRAINT reconciliation_acts_pkey PRIMARY KEY (reconciliation, version);
+
+ALTER TABLE ONLY reconciliation_lines
+    ADD CONSTRAINT reconciliation_lines_pkey PRIMARY KEY (reconciliation, no);
+
+ALTER TABLE ONLY reconciliations
+    ADD CONSTRAINT reconciliations_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY recovery_codes
     ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (user_id, sha256);
 
@@ -5668,6 +5792,9 @@ ALTER TABLE ONLY vehicles
 ALTER TABLE ONLY violations
     ADD CONSTRAINT violations_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY voucher_mappings
+    ADD CONSTRAINT voucher_mappings_pkey PRIMARY KEY (organisation, version);
+
 ALTER TABLE ONLY webhook_attempts
     ADD CONSTRAINT webhook_attempts_pkey PRIMARY KEY (no);
 
@@ -5827,6 +5954,8 @@ CREATE INDEX complaints_listed ON complaints USING btree (received_at DESC, id);
 CREATE INDEX cost_claims_of ON cost_claims USING btree (statement);
 
 CREATE INDEX cost_claims_released ON cost_claims USING btree (platform, organisation) WHERE (statement IS NULL);
+
+CREATE INDEX cost_entries_booked ON cost_entries USING btree (organisation, period);
 
 CREATE INDEX cost_entries_dispatch ON cost_entries USING btree (dispatch) WHERE (dispatch IS NOT NULL);
 
@@ -6062,6 +6191,16 @@ CASE
     ELSE 0
 END), ((begun IS NULL)), seq);
 
+CREATE INDEX reconciliation_lines_act ON reconciliation_lines USING btree (reconciliation, act) WHERE (act IS NOT NULL);
+
+CREATE INDEX reconciliation_lines_item ON reconciliation_lines USING btree (item) WHERE (item IS NOT NULL);
+
+CREATE INDEX reconciliation_lines_standing ON reconciliation_lines USING btree (reconciliation, standing, no);
+
+CREATE INDEX reconciliations_listed ON reconciliations USING btree (made_at DESC, id);
+
+CREATE INDEX reconciliations_of_units ON reconciliations USING btree (organisation, made_at DESC, id);
+
 CREATE INDEX rejected_records_age ON rejected_records USING btree (rejected_at);
 
 CREATE INDEX reminders_order ON reminders USING btree (order_id) WHERE (order_id IS NOT NULL);
@@ -6224,7 +6363,11 @@ CREATE INDEX vehicle_plates_plate ON vehicle_plates USING btree (plate, valid_fr
 
 CREATE INDEX vehicle_quota_places_of ON vehicle_quota_places USING btree (vehicle, no DESC);
 
+CREATE INDEX vehicle_seals_of ON vehicle_seals USING btree (vehicle, sealed_from);
+
 CREATE UNIQUE INDEX vehicle_seals_one ON vehicle_seals USING btree (vehicle) WHERE (sealed_to IS NULL);
+
+CREATE INDEX vehicle_seals_since ON vehicle_seals USING btree (sealed_from);
 
 CREATE INDEX vehicle_seals_until ON vehicle_seals USING btree (sealed_to);
 
@@ -6422,6 +6565,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON platform_supervisions REFERENCING OL
 
 CREATE TRIGGER audit_delete AFTER DELETE ON quotas REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON reconciliation_acts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('reconciliation-acts', 'reconciliation, version', 'r ->> ''reconciliation''', '(SELECT c.organisation FROM reconciliations c WHERE c.id = r ->> ''reconciliation'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON reconciliations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('reconciliations', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON rental_reports REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rental-reports', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON role_grants REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -6463,6 +6610,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_secrecy REFERENCING OLD TABL
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON violations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON voucher_mappings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('voucher-mappings', 'organisation, version', 'r ->> ''organisation''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON webhooks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('webhooks', 'subscription_no', 'r ->> ''subscription_no''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -6562,6 +6711,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON platform_supervisions REFERENCING NE
 
 CREATE TRIGGER audit_insert AFTER INSERT ON quotas REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON reconciliation_acts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('reconciliation-acts', 'reconciliation, version', 'r ->> ''reconciliation''', '(SELECT c.organisation FROM reconciliations c WHERE c.id = r ->> ''reconciliation'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON reconciliations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('reconciliations', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON rental_reports REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rental-reports', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON role_grants REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -6603,6 +6756,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON vehicle_secrecy REFERENCING NEW TABL
 CREATE TRIGGER audit_insert AFTER INSERT ON vehicles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON violations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON voucher_mappings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('voucher-mappings', 'organisation, version', 'r ->> ''organisation''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON webhooks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('webhooks', 'subscription_no', 'r ->> ''subscription_no''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -6708,6 +6863,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON platform_supervisions REFERENCING OL
 
 CREATE TRIGGER audit_update AFTER UPDATE ON quotas REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON reconciliation_acts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('reconciliation-acts', 'reconciliation, version', 'r ->> ''reconciliation''', '(SELECT c.organisation FROM reconciliations c WHERE c.id = r ->> ''reconciliation'')', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON reconciliations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('reconciliations', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON rental_reports REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('rental-reports', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON role_grants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('role-grants', 'id', 'r ->> ''user_id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
@@ -6747,6 +6906,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON vehicle_secrecy REFERENCING OLD TABL
 CREATE TRIGGER audit_update AFTER UPDATE ON vehicles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicles', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''id''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON violations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('violations', 'id', 'r ->> ''id''', '(SELECT v.organisation FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', '(SELECT v.id FROM vehicles v WHERE v.no = vehicle_of_plate(r ->> ''plate'', (r ->> ''at'')::timestamptz))', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON voucher_mappings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('voucher-mappings', 'organisation, version', 'r ->> ''organisation''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON webhooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('webhooks', 'subscription_no', 'r ->> ''subscription_no''', 'NULL::text', 'NULL::text', 'NULL::jsonb');
 
@@ -6872,6 +7033,10 @@ CREATE TRIGGER note_fills_delete AFTER DELETE ON fuel_transactions REFERENCING O
 
 CREATE TRIGGER note_fills_update AFTER UPDATE ON fuel_transactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('fills', 'r.card', 'r.at');
 
+CREATE TRIGGER note_maintenance_insert AFTER INSERT ON maintenances REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('maintenance', 'r.vehicle', 'COALESCE(r.in_at, r.reported_at)');
+
+CREATE TRIGGER note_maintenance_update AFTER UPDATE ON maintenances REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('maintenance', 'r.vehicle', 'COALESCE(r.in_at, r.reported_at)', '', '', 'jsonb_build_array(r.id, r.vehicle, r.in_at, r.out_at, r.state = ''cancelled'')');
+
 CREATE TRIGGER note_notice_insert AFTER INSERT ON exchange_notices REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('notice', 'r.id', '');
 
 CREATE TRIGGER note_offences_delete AFTER DELETE ON violations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('offences', 'r.plate', 'r.at');
@@ -6895,6 +7060,10 @@ CREATE TRIGGER note_received_update AFTER UPDATE ON exchange_records REFERENCING
 CREATE TRIGGER note_result_insert AFTER INSERT ON order_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_result_changes();
 
 CREATE TRIGGER note_result_update AFTER UPDATE ON order_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_result_changes();
+
+CREATE TRIGGER note_seal_insert AFTER INSERT ON vehicle_seals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('seal', 'r.vehicle', 'r.sealed_from');
+
+CREATE TRIGGER note_seal_update AFTER UPDATE ON vehicle_seals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('seal', 'r.vehicle', 'r.sealed_from');
 
 CREATE TRIGGER note_station_insert AFTER INSERT ON fuel_stations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('station', 'r.id', '');
 
@@ -6958,6 +7127,16 @@ CREATE TRIGGER rebind_reports_insert AFTER INSERT ON terminal_bindings REFERENCI
 
 CREATE TRIGGER rebind_reports_update AFTER UPDATE ON terminal_bindings REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION rebind_terminal_reports();
 
+CREATE TRIGGER reconciliation_acts_stay BEFORE DELETE OR UPDATE ON reconciliation_acts FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER reconciliation_acts_stay_all BEFORE TRUNCATE ON reconciliation_acts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER reconciliation_lines_stand BEFORE DELETE OR UPDATE ON reconciliation_lines FOR EACH ROW EXECUTE FUNCTION reconciliation_line_stands();
+
+CREATE TRIGGER reconciliations_stay BEFORE DELETE OR UPDATE ON reconciliations FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER reconciliations_stay_all BEFORE TRUNCATE ON reconciliations FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER rental_proof_vehicles_stay BEFORE DELETE OR UPDATE ON rental_proof_vehicles FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER rental_proof_vehicles_stay_all BEFORE TRUNCATE ON rental_proof_vehicles FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -7001,6 +7180,10 @@ CREATE TRIGGER seal_note AFTER INSERT ON evidence REFERENCING NEW TABLE AS new_r
 CREATE TRIGGER seal_note AFTER INSERT ON evidence_positions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_positions();
 
 CREATE TRIGGER seal_note AFTER INSERT ON quarantine_ended REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_quarantine();
+
+CREATE TRIGGER seal_note AFTER INSERT ON reconciliation_acts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_reconciliation_acts();
+
+CREATE TRIGGER seal_note AFTER INSERT ON reconciliations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_reconciliations();
 
 CREATE TRIGGER seal_note AFTER INSERT ON trip_dispatch_events REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION seal_note_trip_dispatches();
 
@@ -7061,6 +7244,10 @@ CREATE TRIGGER vehicle_quota_places_stay BEFORE DELETE OR UPDATE ON vehicle_quot
 CREATE TRIGGER vehicle_quota_places_stay_all BEFORE TRUNCATE ON vehicle_quota_places FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER vehicle_secrecy_stays BEFORE DELETE OR UPDATE ON vehicle_secrecy FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER voucher_mappings_stay BEFORE DELETE OR UPDATE ON voucher_mappings FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER voucher_mappings_stay_all BEFORE TRUNCATE ON voucher_mappings FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 ALTER TABLE ONLY alert_dispositions
     ADD CONSTRAINT alert_dispositions_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id);
@@ -7322,6 +7509,12 @@ ALTER TABLE ONLY quotas
 
 ALTER TABLE ONLY recomputations
     ADD CONSTRAINT recomputations_vehicle_no_fkey FOREIGN KEY (vehicle_no) REFERENCES vehicles(no);
+
+ALTER TABLE ONLY reconciliation_acts
+    ADD CONSTRAINT reconciliation_acts_reconciliation_fkey FOREIGN KEY (reconciliation) REFERENCES reconciliations(id);
+
+ALTER TABLE ONLY reconciliation_lines
+    ADD CONSTRAINT reconciliation_lines_reconciliation_fkey FOREIGN KEY (reconciliation) REFERENCES reconciliations(id);
 
 ALTER TABLE ONLY recovery_codes
     ADD CONSTRAINT recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
@@ -7714,6 +7907,12 @@ CREATE POLICY cleared ON process_samples TO gongche_cleared USING (true) WITH CH
 
 CREATE POLICY cleared ON quotas TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON reconciliation_acts TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON reconciliation_lines TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON reconciliations TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON reminders TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON rental_numbers TO gongche_cleared USING (true) WITH CHECK (true);
@@ -7789,6 +7988,8 @@ CREATE POLICY cleared ON vehicle_states TO gongche_cleared USING (true) WITH CHE
 CREATE POLICY cleared ON vehicles TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON violations TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON voucher_mappings TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON webhook_attempts TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -8022,6 +8223,12 @@ CREATE POLICY everywhere ON process_samples TO gongche_everywhere USING (true) W
 
 CREATE POLICY everywhere ON quotas TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON reconciliation_acts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON reconciliation_lines TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON reconciliations TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON reminders TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON rental_numbers TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -8097,6 +8304,8 @@ CREATE POLICY everywhere ON vehicle_states TO gongche_everywhere USING (true) WI
 CREATE POLICY everywhere ON vehicles TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON violations TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON voucher_mappings TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON webhook_attempts TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -8482,6 +8691,20 @@ CREATE POLICY reach ON process_samples FOR SELECT TO gongche_app USING (true);
 
 CREATE POLICY reach ON quotas TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
+CREATE POLICY reach ON reconciliation_acts TO gongche_app USING ((EXISTS ( SELECT
+   FROM reconciliations r
+  WHERE (r.id = reconciliation_acts.reconciliation)))) WITH CHECK ((EXISTS ( SELECT
+   FROM reconciliations r
+  WHERE (r.id = reconciliation_acts.reconciliation))));
+
+CREATE POLICY reach ON reconciliation_lines TO gongche_app USING ((EXISTS ( SELECT
+   FROM reconciliations r
+  WHERE (r.id = reconciliation_lines.reconciliation)))) WITH CHECK ((EXISTS ( SELECT
+   FROM reconciliations r
+  WHERE (r.id = reconciliation_lines.reconciliation))));
+
+CREATE POLICY reach ON reconciliations TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach ON reminders FOR SELECT TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON rental_numbers TO gongche_app USING ((pool = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((pool = ANY (( SELECT reach_units() AS reach_units)::text[])));
@@ -8620,6 +8843,8 @@ CREATE POLICY reach ON violations TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.no = vehicle_of_plate(violations.plate, violations.at)))));
 
+CREATE POLICY reach ON voucher_mappings FOR SELECT TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) OR (organisation = ANY (( SELECT reach_above() AS reach_above)::text[]))));
+
 CREATE POLICY reach ON webhook_attempts FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM webhook_deliveries d
   WHERE (d.no = webhook_attempts.delivery_no))));
@@ -8738,6 +8963,8 @@ CREATE POLICY reach_delete ON vehicle_plates FOR DELETE TO gongche_app USING (fa
 
 CREATE POLICY reach_delete ON vehicle_states FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON voucher_mappings FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_delete ON webhook_attempts FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_insert ON alert_feed FOR INSERT TO gongche_app WITH CHECK (false);
@@ -8832,6 +9059,8 @@ CREATE POLICY reach_insert ON vehicle_plates FOR INSERT TO gongche_app WITH CHEC
 
 CREATE POLICY reach_insert ON vehicle_states FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON voucher_mappings FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_insert ON webhook_attempts FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_update ON alert_feed FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
@@ -8924,7 +9153,15 @@ CREATE POLICY reach_update ON vehicle_plates FOR UPDATE TO gongche_app USING (fa
 
 CREATE POLICY reach_update ON vehicle_states FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
+CREATE POLICY reach_update ON voucher_mappings FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
+
 CREATE POLICY reach_update ON webhook_attempts FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+ALTER TABLE reconciliation_acts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE reconciliation_lines ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE reconciliations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE reminders ENABLE ROW LEVEL SECURITY;
 
@@ -9193,6 +9430,8 @@ ALTER TABLE vehicle_states ENABLE ROW LEVEL SECURITY;
 ALTER TABLE vehicles ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE violations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE voucher_mappings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE webhook_attempts ENABLE ROW LEVEL SECURITY;
 

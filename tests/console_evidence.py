@@ -22,7 +22,10 @@ from tests.unit import test_check_fuel_consumption as fuel_consumption
 from tests.unit import test_check_location as location
 from tests.unit import test_check_mileage as mileage
 from tests.unit import test_check_off_hours as off_hours
+from tests.unit import test_check_parking as parking
 from tests.unit import test_check_refuel_frequency as refuel_frequency
+from tests.unit import test_check_sealed as sealed
+from tests.unit import test_check_tank as tank
 from tests.unit import test_check_terminal_silent as terminal_silent
 from tests.unit import test_check_traffic_violations as violations
 
@@ -133,6 +136,10 @@ def samples() -> dict[str, Any]:
         "traffic_violations": _violations(),
         "terminal_silent": _silence(),
         "off_hours": off_hours.make(off_hours.run(23 * 3600, 3000)),
+        "sealed": sealed.make(sealed.AWAY),
+        "tank": tank.make([tank.paid("B", tank.B, 90)]),
+        "tank.both": tank.make(tank.TWO, tank.way(40, 38, 1)),
+        "parking": parking.make(parking.OUT),
     }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ describe('what is drawn', () => {
     expect(roles).toEqual({
       location: ['fence', 'track'], destination: ['circle', 'destination', 'track'], mileage: ['route', 'place', 'track'], fuel_consumption: [], card_binding: [],
       'card_binding.unbound': [], card_use: ['circle', 'station', 'track'], 'card_use.polygon': ['station', 'track'], refuel_frequency: [], traffic_violations: [],
-      terminal_silent: ['silence'], off_hours: ['track'],
+      terminal_silent: ['silence'], off_hours: ['track'], sealed: ['track'], tank: [], 'tank.both': [], parking: ['fence', 'track'],
     })
   })
 

@@ -58,6 +58,7 @@ _SEED = "市纪委电子监察预警平台"
 _READING = "gongche reading of the rule"
 _SECOND = "gongche reading of the rule, second edition"
 _STANDARD = "《党政机关公务用车管理办法》（2017年12月5日起施行）配备标准"
+_OFFICE = "公车管理处业务规范"
 
 #: Parameters that every rule shares through the track kernels.
 TRACK = "track"
@@ -245,6 +246,36 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("min_distance_m", "m", 1000, _READING, 0, 1_000_000),
         #: Sum of: 1 official, 2 repair, 4 inspection, 8 car_wash, 16 emergency, 32 tow.
         Parameter("allowed_types", "bitmask", 55, _READING, 0, 63),
+        Parameter("settle_after_h", "h", 6, _READING, 0, 720),
+    ),
+    "sealed": (
+        Parameter("min_displacement_m", "m", 200, _OFFICE + " 1.3: 封存期间位移 200 米以上", 50, 100_000),
+        # The clerk's minute: the vehicle is still being parked, or was unsealed already.
+        Parameter("grace_min", "min", 15, _READING, 0, 240),
+        #: As of off_hours: repair, inspection, emergency, tow.
+        Parameter("allowed_types", "bitmask", 54, _READING, 0, 63),
+        Parameter("settle_after_h", "h", 6, _READING, 0, 720),
+    ),
+    "tank": (
+        # The filler neck, the temperature and the meter of the pump.
+        Parameter("tolerance_permille", "1/1000", 100, _READING, 0, 1000),
+        # A smaller one in the register is a slip of units.
+        Parameter("min_tank_l", "l", 20, _READING, 0, 1000),
+        # High, in the driver's favour: a unit with lorries sets its own.
+        Parameter("burn_l_100km", "l/100 km", 30, _READING, 1, 200),
+        Parameter("idle_ml_h", "ml/h", 3000, _READING, 0, 50_000),
+        Parameter("merge_min", "min", 10, _READING, 0, 1440),
+        Parameter("lookback_days", "d", 31, _READING, 1, 366),
+        Parameter("settle_after_h", "h", 6, _READING, 0, 720),
+    ),
+    "parking": (
+        Parameter("night_from_min", "minute of the day", 23 * 60, _READING, 0, 1439),
+        Parameter("night_to_min", "minute of the day", 5 * 60, _READING, 0, 1439),
+        Parameter("min_stand_min", "min", 240, _READING, 10, 1440),
+        # The gate, the road along the wall, an entrance that is drawn a little off.
+        Parameter("margin_m", "m", 200, _READING, 0, 10_000),
+        # Terminals of parked vehicles sleep: a longer silence is no stand.
+        Parameter("max_gap_min", "min", 120, _READING, 5, 1440),
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),
     ),
 }

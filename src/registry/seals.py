@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from registry.vehicles import VehicleInfo, vehicles_by_id
 from runtime.connection import Connection
+from runtime.units import from_us, to_us
+
+
+@dataclass(frozen=True, slots=True)
+class SealInfo:
+    """A seal of a vehicle, microseconds since 1970 UTC; ``to_us`` None = until it is lifted."""
+
+    vehicle: VehicleInfo
+    from_us: int
+    to_us: int | None
+    reason: str
 
 
 async def seal(
@@ -78,3 +91,51 @@ async def seals_within(connection: Connection, vehicles: Collection[str], since:
         sorted(vehicles), since, until,
     )  # fmt: skip
     return [(row["vehicle"], row["sealed_from"], row["sealed_to"]) for row in rows]
+
+
+async def seals_by_start(
+    connection: Connection, keys: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], SealInfo]:
+    """The seals of (vehicle, sealed from, us), those that there are."""
+    wanted = sorted(keys)
+    return await _read(
+        connection,
+        "JOIN unnest($1::text[], $2::timestamptz[]) AS k (vehicle, since) ON s.vehicle = k.vehicle AND s.sealed_from = k.since",
+        [vehicle for vehicle, _ in wanted], [from_us(us) for _, us in wanted],
+    )  # fmt: skip
+
+
+async def seals_since(
+    connection: Connection, since: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], SealInfo]:
+    """The seals of vehicles (-> from when on, us) that hold at that time or later."""
+    return await _read(
+        connection,
+        "JOIN unnest($1::text[], $2::timestamptz[]) AS k (vehicle, since) ON s.vehicle = k.vehicle"
+        " AND (s.sealed_to IS NULL OR s.sealed_to > k.since)",
+        [vehicle for vehicle, _ in since], [from_us(us) for _, us in since],
+    )  # fmt: skip
+
+
+async def seals_between(connection: Connection, since_us: int, until_us: int, *, ending: bool = False) -> dict[tuple[str, int], SealInfo]:  # fmt: skip
+    """The seals that begin (``ending``: that end) in [since, until)."""
+    column = "sealed_to" if ending else "sealed_from"
+    where = f"WHERE s.{column} >= $1 AND s.{column} < $2"
+    return await _read(connection, where, from_us(since_us), from_us(until_us))
+
+
+async def _read(connection: Connection, where: str, *arguments: object) -> dict[tuple[str, int], SealInfo]:
+    """Seals by (vehicle, sealed from, us). One that was over before it began is none."""
+    rows = await connection.fetch(
+        f"SELECT DISTINCT s.vehicle, s.sealed_from, s.sealed_to, s.reason FROM vehicle_seals s {where}", *arguments  # noqa: S608 - constant texts
+    )  # fmt: skip
+    vehicles = await vehicles_by_id(connection, {row["vehicle"] for row in rows})
+    found = {}
+    for row in rows:
+        since, until = (
+            to_us(row["sealed_from"]),
+            None if row["sealed_to"] is None else to_us(row["sealed_to"]),
+        )
+        if until is None or until > since:
+            found[row["vehicle"], since] = SealInfo(vehicles[row["vehicle"]], since, until, row["reason"])
+    return found

@@ -14,7 +14,10 @@ from rules.checks import (
     location,
     mileage,
     off_hours,
+    parking,
     refuel_frequency,
+    sealed,
+    tank,
     terminal_silent,
     traffic_violations,
     v1,
@@ -144,6 +147,9 @@ RULES: Final[tuple[Rule, ...]] = (
     rule("违章异常", traffic_violations, v1.traffic_violations),
     rule("终端失联", terminal_silent, v1.terminal_silent),
     rule("非工作时间用车", off_hours, v1.off_hours),
+    rule("封存车辆移动", sealed),
+    rule("加油超箱容", tank),
+    rule("停放异常", parking),
 )
 
 #: Code -> Chinese name, in the same order.

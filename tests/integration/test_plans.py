@@ -686,7 +686,8 @@ CHANGES: Final = [
             ("order", "P50000"), ("result", "P50001"), ("track", "V17"), ("vehicle", "V18"), ("plate", "苏F19"), ("card", "C20"),
             ("card_binding", "C21"), ("transaction", "T199990"), ("fills", "C22"), ("station", "S7"), ("violation", "X99990"),
             ("offences", "苏F23"), ("parameter", "mileage"), ("parameter", "card_use"), ("parameter", "card_binding"),
-            ("parameter", "traffic_violations"), ("parameter", "off_hours"), ("calendar", from_us(NOW_US).date().isoformat()),
+            ("parameter", "traffic_violations"), ("parameter", "off_hours"), ("parameter", "sealed"), ("parameter", "tank"),
+            ("parameter", "parking"), ("seal", "V24"), ("maintenance", "V25"), ("fence", "F1"), ("order_times", "P50002"), ("calendar", from_us(NOW_US).date().isoformat()),
         ),
         1,
     )

@@ -14,7 +14,10 @@ from tests.unit import test_check_fuel_consumption as fuel_consumption
 from tests.unit import test_check_location as location
 from tests.unit import test_check_mileage as mileage
 from tests.unit import test_check_off_hours as off_hours
+from tests.unit import test_check_parking as parking
 from tests.unit import test_check_refuel_frequency as refuel_frequency
+from tests.unit import test_check_sealed as sealed
+from tests.unit import test_check_tank as tank
 from tests.unit import test_check_terminal_silent as terminal_silent
 from tests.unit import test_check_traffic_violations as traffic_violations
 
@@ -210,6 +213,33 @@ def hours(draw: st.DrawFn) -> Evidence:
     )  # fmt: skip
 
 
+@st.composite
+def seals(draw: st.DrawFn) -> Evidence:
+    tasks = [sealed.order(a, a + n, kind) for a, n, kind in draw(sealed.TASKS)]
+    return sealed.make(sealed.walked(draw(sealed.WAYS)), orders=tasks, acc=False)
+
+
+@st.composite
+def tanks(draw: st.DrawFn) -> Evidence:
+    before = [tank.paid("A", 0, draw(tank.LITRES))] if draw(st.booleans()) else []
+    now = [
+        tank.paid("B", tank.B, draw(tank.LITRES)),
+        tank.paid("C", tank.B + draw(st.integers(1, 900)), draw(st.integers(1, 20))),
+    ]
+    return tank.make(
+        [*before, *now], draw(st.sampled_from([None, tank.way(40), tank.way(None, 90, 0, 8000)]))
+    )
+
+
+@st.composite
+def nights(draw: st.DrawFn) -> Evidence:
+    orders = [
+        parking.order(a, a + n)
+        for a, n in draw(st.lists(st.tuples(st.integers(18, 29), st.integers(1, 6)), max_size=2))
+    ]
+    return parking.make(parking.stood(draw(parking.STANDS)), orders=orders)
+
+
 EVIDENCE: dict[str, st.SearchStrategy[Evidence]] = {
     "location": locations(),
     "destination": destinations(),
@@ -221,4 +251,7 @@ EVIDENCE: dict[str, st.SearchStrategy[Evidence]] = {
     "traffic_violations": violations(),
     "terminal_silent": silences(),
     "off_hours": hours(),
+    "sealed": seals(),
+    "tank": tanks(),
+    "parking": nights(),
 }

@@ -29,6 +29,9 @@ NAMES = [
     ("location", "定位异常"), ("destination", "目的地异常"), ("mileage", "里程数异常"), ("fuel_consumption", "油耗异常"),
     ("card_binding", "油卡绑定异常"), ("card_use", "油卡使用异常"), ("refuel_frequency", "加油频率异常"),
     ("traffic_violations", "违章异常"), ("terminal_silent", "终端失联"), ("off_hours", "非工作时间用车"),
+    ("sealed", "封存车辆移动"),
+    ("tank", "加油超箱容"),
+    ("parking", "停放异常"),
 ]  # fmt: skip
 
 
@@ -64,7 +67,7 @@ def given_reasons(module: Any) -> Iterator[str]:
                 yield from strings(node.value)
 
 
-def test_the_ten_rules_in_their_order() -> None:
+def test_the_rules_in_their_order() -> None:
     assert [(rule.code, rule.name) for rule in catalogue.RULES] == NAMES
     assert set(parameters.RULES) - set(parameters.SHARED) == {rule.code for rule in catalogue.RULES}
     judged = [code for gatherer in GATHERERS for code in gatherer.rules]

@@ -278,6 +278,9 @@ UNORDERED: dict[str, list[str]] = {
     "traffic_violations": ["violations"],
     "terminal_silent": ["silences"],
     "off_hours": ["track"],
+    "sealed": ["track", "orders"],
+    "tank": ["transactions"],
+    "parking": ["track", "orders"],
 }
 
 
@@ -310,7 +313,9 @@ def test_the_order_of_facts_says_nothing(rule: str, data: st.DataObject, chance:
         assert told(catalogue.evaluate(mixed)) == told(made), path
 
 
-@pytest.mark.parametrize("rule", ["location", "destination", "mileage", "card_use", "off_hours"])
+@pytest.mark.parametrize(
+    "rule", ["location", "destination", "mileage", "card_use", "off_hours", "sealed", "parking"]
+)
 @given(data=st.data())
 @settings(max_examples=20)
 def test_what_was_sent_twice_counts_once(rule: str, data: st.DataObject) -> None:
@@ -351,6 +356,11 @@ MILDER: list[tuple[str, str, Callable[[int], int]]] = [
     ("terminal_silent", "min_displacement_m", lambda v: v + 1500),
     ("off_hours", "min_distance_m", lambda v: v + 700),
     ("off_hours", "allowed_types", lambda v: v | 14),
+    ("sealed", "min_displacement_m", lambda v: v + 150),
+    ("tank", "tolerance_permille", lambda v: v + 200),
+    ("tank", "burn_l_100km", lambda v: v + 10),
+    ("parking", "min_stand_min", lambda v: v + 60),
+    ("parking", "margin_m", lambda v: v + 1500),
 ]
 
 

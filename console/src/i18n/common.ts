@@ -66,7 +66,7 @@ export default {
     rule: {
       location: '定位异常', destination: '目的地异常', mileage: '里程数异常', fuel_consumption: '油耗异常', card_binding: '油卡绑定异常',
       card_use: '油卡使用异常', refuel_frequency: '加油频率异常', traffic_violations: '违章异常', terminal_silent: '终端失联',
-      off_hours: '非工作时间用车',
+      off_hours: '非工作时间用车', sealed: '封存车辆移动', tank: '加油超箱容', parking: '停放异常',
     },
     severity: { low: '低', medium: '中', high: '高' },
     alertStatus: { suspected: '疑似', withdrawn: '已撤销' },
@@ -144,7 +144,7 @@ export default {
     rule: {
       location: 'Location', destination: 'Destination', mileage: 'Mileage', fuel_consumption: 'Fuel consumption', card_binding: 'Card binding',
       card_use: 'Card use', refuel_frequency: 'Refuelling frequency', traffic_violations: 'Traffic violations', terminal_silent: 'Terminal silent',
-      off_hours: 'Off-hours use',
+      off_hours: 'Off-hours use', sealed: 'Sealed vehicle moved', tank: 'More than the tank', parking: 'Parked elsewhere',
     },
     severity: { low: 'Low', medium: 'Medium', high: 'High' },
     alertStatus: { suspected: 'Suspected', withdrawn: 'Withdrawn' },

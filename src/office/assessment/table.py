@@ -206,8 +206,8 @@ DEFAULT: Final = ScoreTable(
     ],
     entries=[
         *_of("dispatch", "location"),
-        *_of("purpose", "destination", "off_hours"),
-        *_of("ledgers", "mileage", "fuel_consumption", "card_binding", "card_use", "refuel_frequency", "traffic_violations"),
+        *_of("purpose", "destination", "off_hours", "sealed", "parking"),
+        *_of("ledgers", "mileage", "fuel_consumption", "card_binding", "card_use", "refuel_frequency", "traffic_violations", "tank"),
         *_of("platform", "terminal_silent"),
         ScoreEntry(item="dispatch", fact=Fact.FINDING, findings=["violation", "irregular"], sources=["late_paper"], points="1"),
         _entry("purpose", "2", "violation"),

@@ -10,7 +10,7 @@ from registry.facts.owners import owned
 from rules.alerts.current import StandingAlert, standing
 from rules.alerts.model import Judgement
 from rules.backtest.model import Kind, Question, Row, Side, kind_of, stored_side
-from rules.checks import card_use, destination, fuel_consumption, mileage, off_hours
+from rules.checks import card_use, destination, fuel_consumption, mileage, off_hours, parking, sealed, tank
 from rules.judge.context import Context, Gatherer, Verdicts
 from rules.judge.subjects.all import GATHERERS
 from rules.judge.subjects.orders import WAITS_FOR_ROUTE
@@ -31,6 +31,9 @@ _SUBJECT: Final[Mapping[str, Callable[[str], str]]] = {
     "transactions": card_use.subject,
     "driver_months": lambda key: fuel_consumption.subject(*key.rsplit("|", 2)),
     "vehicle_days": lambda key: off_hours.subject(*key.rsplit("|", 1)),
+    "nights": lambda key: parking.subject(*key.rsplit("|", 1)),
+    "tanks": tank.subject,
+    "seals": lambda key: sealed.subject(key.rsplit("|", 1)[0], int(key.rsplit("|", 1)[1])),
 }
 #: Gatherer -> (kind of record, its id) that a key belongs to.
 _OWNER: Final[Mapping[str, Callable[[str], tuple[str, str]]]] = {
@@ -41,6 +44,9 @@ _OWNER: Final[Mapping[str, Callable[[str], tuple[str, str]]]] = {
     "violations": lambda key: (key.split("|", 1)[0], key.split("|", 1)[1].rsplit("|", 1)[0]),
     "driver_months": lambda key: ("driver", key.rsplit("|", 2)[0]),
     "vehicle_days": lambda key: ("vehicle", key.rsplit("|", 1)[0]),
+    "seals": lambda key: ("vehicle", key.rsplit("|", 1)[0]),
+    "tanks": lambda key: ("transaction", key),
+    "nights": lambda key: ("vehicle", key.rsplit("|", 1)[0]),
 }
 
 #: (id, plate) of vehicles by number.

@@ -8,12 +8,13 @@ from registry.snapshot.fleet import FleetSnapshot
 from rules.live.clocks import ClockWatch
 from rules.live.order_results import TripResults
 from rules.live.reminders import Reminders
+from rules.live.sealed import SealWatch
 from rules.live.vehicle_states import Tracker
 
 
 class Memory:
     """``snapshot``: the registry. ``clocks``: of the terminals whose reports lag. ``tracker``, ``results``: the states of the vehicles seen, and
-    the results of their orders. ``reminders``: which of them were told something a moment ago."""
+    the results of their orders. ``reminders``: which of them were told something a moment ago. ``seals``: which are sealed."""
 
     def __init__(self, snapshot: FleetSnapshot) -> None:
         self.snapshot = snapshot
@@ -27,6 +28,7 @@ class Memory:
         self.tracker = Tracker(self.snapshot)
         self.results = TripResults(self.snapshot, self.tracker)
         self.reminders = Reminders(self.snapshot)
+        self.seals = SealWatch()
 
     def lose(self, vehicles: Collection[int]) -> None:
         """``vehicles`` are another worker's now: when they come back, what is here is not the newest any more."""

@@ -6,7 +6,8 @@ In numbered steps (``rules.live.steps``; a test breaks each of them):
 2. ``positions``: new rows are stored, rows that are there already are counted as duplicates.
 3. ``facts``: the snapshot follows the registry, changed orders, fences, bindings of own vehicles are taken.
 4. ``tracks``: the kernels take the rows that are newer than their vehicle's state.
-5. ``episodes``: drivers are reminded where a unit wants that (``reminders``), and what opened or closed is judged.
+5. ``episodes``: drivers are reminded where a unit wants that (``reminders``), and what opened or closed is judged, as are sealed vehicles
+   that move (``sealed``).
 6. ``recompute``: vehicles with late rows or changed facts start again from a day's start; where that is much, it is noted
    and done in slices (``slices``).
 7. ``settle``: the results of orders whose return the track has passed, or the clock, are final; the judge goes on.
@@ -25,7 +26,7 @@ import numpy as np
 from rules.alerts.feed import publish_feed
 from rules.alerts.model import FactChange
 from rules.alerts.publish import publish
-from rules.checks import location
+from rules.checks import location, sealed
 from rules.checks.location import Episode, episode_of_event
 from rules.faults import is_fault
 from rules.live import metrics, paper, recompute
@@ -87,6 +88,8 @@ class Transaction:
         self._at_once: dict[int, Recomputation] = {}
         #: Why drivers are to be told something.
         self._reasons: list[Reason] = []
+        #: Sealed vehicles that move -> their newest fix, us.
+        self._moving: dict[int, int] = {}
 
     async def run(self, place: Place, batch: PositionBatch) -> Turn:
         """Do all of it."""
@@ -125,6 +128,8 @@ class Transaction:
 
         with metrics.rule_seconds(location.RULE):
             turn.judgements += await publish_events(facts, found)
+        with metrics.rule_seconds(sealed.RULE):
+            turn.judgements += await self._memory.seals.judge(facts, self._moving)
         self._done("episodes")
 
         await self._recompute(facts)
@@ -220,6 +225,10 @@ class Transaction:
         await self._again(facts, {}, advanced.disturbed)
         if len(live):
             await self._find_reasons(live, context, advanced, before, moved)
+            await self._memory.seals.follow(facts.conn, self._now_us)
+            found_moving = self._memory.seals.find(live, advanced.valid, before, moved)
+            # Whoever is computed again is judged by the judge, when that is done.
+            self._moving = {no: us for no, us in found_moving.items() if no not in self._at_once}
         found: dict[int, list[Episode]] = defaultdict(list)
         for event in advanced.events:
             if event.slot not in self._at_once:

@@ -14,7 +14,10 @@ from rules.wording import (
     mileage,
     notes,
     off_hours,
+    parking,
     refuel_frequency,
+    sealed,
+    tank,
     terminal_silent,
     traffic_violations,
 )
@@ -76,5 +79,8 @@ STANDARD: Final = Wording(
         ("traffic_violations", 2): traffic_violations.WORDING,
         ("terminal_silent", 2): terminal_silent.WORDING,
         ("off_hours", 2): off_hours.WORDING,
+        ("sealed", 1): sealed.WORDING,
+        ("tank", 1): tank.WORDING,
+        ("parking", 1): parking.WORDING,
     }
 )

@@ -10,7 +10,17 @@ import numpy as np
 
 from runtime.errors import ConfigurationError
 from simulation.city.roads import build_network
-from simulation.plants import catalogue, month_cards, month_days, month_drivers, month_orders, month_trips
+from simulation.plants import (
+    catalogue,
+    month_cards,
+    month_days,
+    month_drivers,
+    month_nights,
+    month_orders,
+    month_seals,
+    month_tanks,
+    month_trips,
+)
 from simulation.plants.cars import Car, reports_of
 from simulation.plants.planner import DAY, MIN, PER_UNIT, Planner
 from simulation.plants.world import World
@@ -23,7 +33,7 @@ MONTH: Final = date(2025, 10, 1)
 #: One set of the plants on shared vehicles is planted for so many vehicles.
 SHARED_FOR: Final = 60
 #: Vehicles that the plants with vehicles of their own and one set of the others need.
-LEAST: Final = 36
+LEAST: Final = 37
 #: The city is the same for every seed; what happens in it is not.
 CITY_SEED, CITY_SIZE = 7, 21
 #: Reports are judged, statements are in, months are settled: so long after the month.
@@ -46,7 +56,7 @@ def build_world(
     for _ in range(2):
         p.unit()
     _shared(p, max(1, vehicles // SHARED_FOR))
-    once = [*month_trips.ONCE, *month_days.ONCE, *month_cards.ONCE, *month_drivers.ONCE]
+    once = [*month_trips.ONCE, *month_days.ONCE, *month_cards.ONCE, *month_drivers.ONCE, *month_tanks.ONCE]
     for k, plant in enumerate(once):
         say("plants", k, len(once))
         p.kind = plant.__name__
@@ -105,7 +115,9 @@ def _plant_set(p: Planner) -> None:
     for shared in catalogue.IN_MONTH:
         p.kind = shared.name
         month_trips.activity(p, shared.name)
-    for plant in (*month_trips.KINDS, *month_days.KINDS, *month_orders.KINDS):
+    for plant in (
+        *month_trips.KINDS, *month_days.KINDS, *month_orders.KINDS, *month_seals.KINDS, *month_nights.KINDS,
+    ):  # fmt: skip
         p.kind = plant.__name__
         plant(p)
 

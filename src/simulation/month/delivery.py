@@ -22,7 +22,7 @@ from telemetry.positions import PositionBatch
 FOUNDATION = ("organisations", "vehicles", "drivers", "terminals", "fuel-stations", "fuel-cards")
 #: The order of kinds within one step.
 KINDS = (
-    *FOUNDATION, "parameters", "fences", "calendar-days", "dispatch-orders", "fuel-transactions", "violations",
+    *FOUNDATION, "parameters", "fences", "calendar-days", "dispatch-orders", "fuel-transactions", "violations", "seals",
 )  # fmt: skip
 #: After the last step the clock goes on by so much, several times: what waits is looked at again within a day.
 PAUSE_S, PAUSES = 25 * HOUR, 4

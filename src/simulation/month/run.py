@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from registry.parameter_values import Threshold, put_threshold
 from registry.records import KINDS, apply
+from registry.seals import seal
 from rules.judge.process import Judge
 from rules.judge.subjects.all import GATHERERS
 from rules.live.process import Worker
@@ -60,6 +62,12 @@ class Office:
             if facts[0].kind == "parameters":
                 for fact in facts:
                     await put_threshold(conn, Threshold.model_validate(fact.body))
+            elif facts[0].kind == "seals":
+                for fact in facts:
+                    since, until = (
+                        datetime.fromisoformat(fact.body[name]) for name in ("sealed_from", "sealed_to")
+                    )
+                    await seal(conn, fact.body["vehicle"], since, until, fact.body["reason"])
             else:
                 model = KINDS[facts[0].kind].model
                 await apply(conn, [model.model_validate(f.body) for f in facts])

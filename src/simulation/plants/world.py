@@ -20,8 +20,8 @@ SUSPECTED, NORMAL, UNDETERMINED, NONE = "suspected", "normal", "undetermined", "
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A record of the registry and when the office enters it. ``kind``: as in ``registry.records.KINDS``, or
-    ``parameters``. Records of one ``(kind, id)`` hold in the order in which they are entered."""
+    """A record of the registry and when the office enters it. ``kind``: as in ``registry.records.KINDS``,
+    ``parameters`` or ``seals``. Records of one ``(kind, id)`` hold in the order in which they are entered."""
 
     at_s: int
     kind: str

@@ -5,7 +5,7 @@ export default {
     name: names.zh,
     group: { track: '轨迹（各规则共用）', order: '派车单（各规则共用）', terminal: '终端', supervision: '督办期限', reminder: '对驾驶员的提醒' },
     unit: {
-      u_m: '米', u_km: '公里', u_s: '秒', u_min: '分钟', u_h: '小时', u_d: '天', u_month: '个月', u_WD: '个工作日', u_km_h: '公里/时', u_l: '升', u_kWh: '千瓦时',
+      u_m: '米', u_km: '公里', u_s: '秒', u_min: '分钟', u_h: '小时', u_d: '天', u_month: '个月', u_WD: '个工作日', u_km_h: '公里/时', u_l: '升', u_kWh: '千瓦时', u_l_100_km: '升/百公里', u_ml_h: '毫升/时',
     },
     types: { official: '公务', repair: '维修', inspection: '年检', car_wash: '洗车', emergency: '应急', tow: '拖车' }, noTypes: '都不允许', times: '{count} 倍', yes: '是', no: '否',
     groups: '规则', rules: '规则', shared: '共用参数', forUnit: '按单位查看', everyone: '全部单位', parameter: '参数', now: '现行值', nowOf: '现行值（{unit}）', since: '自 {time}', default: '默认值', allowed: '允许范围', source: '默认值的来源', set: '已设定的值', actions: '操作',
@@ -24,7 +24,7 @@ export default {
     name: names.en,
     group: { track: 'Tracks (shared)', order: 'Dispatch orders (shared)', terminal: 'Terminals', supervision: 'Deadlines of cases', reminder: 'Reminders to drivers' },
     unit: {
-      u_m: 'm', u_km: 'km', u_s: 's', u_min: 'min', u_h: 'h', u_d: 'd', u_month: 'months', u_WD: 'working days', u_km_h: 'km/h', u_l: 'l', u_kWh: 'kWh',
+      u_m: 'm', u_km: 'km', u_s: 's', u_min: 'min', u_h: 'h', u_d: 'd', u_month: 'months', u_WD: 'working days', u_km_h: 'km/h', u_l: 'l', u_kWh: 'kWh', u_l_100_km: 'l/100 km', u_ml_h: 'ml/h',
     },
     types: { official: 'official', repair: 'repair', inspection: 'inspection', car_wash: 'car wash', emergency: 'emergency', tow: 'tow' }, noTypes: 'none allowed', times: '{count} times', yes: 'yes', no: 'no',
     groups: 'Rules', rules: 'Rules', shared: 'Shared parameters', forUnit: 'As seen by', everyone: 'All units', parameter: 'Parameter', now: 'In force', nowOf: 'In force ({unit})', since: 'since {time}', default: 'Default', allowed: 'Allowed', source: 'Source of the default', set: 'Values set', actions: 'Actions',

@@ -7,7 +7,10 @@ from rules.judge.subjects.cards import Cards
 from rules.judge.subjects.destinations import Destinations
 from rules.judge.subjects.driver_months import DriverMonths
 from rules.judge.subjects.fills import Transactions
+from rules.judge.subjects.nights import Nights
 from rules.judge.subjects.orders import Orders
+from rules.judge.subjects.seals import Seals
+from rules.judge.subjects.tanks import Tanks
 from rules.judge.subjects.vehicle_days import VehicleDays
 from rules.judge.subjects.violations import Violations
 
@@ -19,4 +22,7 @@ GATHERERS: tuple[Gatherer, ...] = (
     Violations(),
     DriverMonths(),
     VehicleDays(),
+    Seals(),
+    Tanks(),
+    Nights(),
 )

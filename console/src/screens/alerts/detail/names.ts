@@ -24,6 +24,11 @@ const NAMES: Record<string, readonly [zh: string, en: string]> = {
   silences: ['当日失联次数', 'silences that day'], unplugged: ['断电', 'power lost'], unplugged_silences: ['断电次数', 'losses of power'], ordered_min: ['其中有派车单', 'of it under orders'], reports_without_fix: ['无定位的上报', 'reports without a fix'], contradictions: ['定位与里程表矛盾', 'fixes against odometer'],
   contradiction_odometer_m: ['矛盾处里程表', 'odometer there'], contradiction_moved_m: ['矛盾处位移', 'moved there'], min_contradiction_m: ['矛盾起判', 'contradiction from'], day_positions: ['当日定位', 'fixes of the day'], settle_after_h: ['结束后多久判', 'judged after'], max_age_days: ['轨迹最多回溯', 'tracks go back'],
   night_m: ['夜间里程', 'by night'], day_m: ['休息日白天里程', 'by day'], seen_m: ['里程（不含推算）', 'driven without what is bridged'], min_distance_m: ['起判里程', 'least distance'], driving_s: ['行驶时长', 'driving'], positions: ['时段内定位', 'fixes within'], day: ['日期', 'day'], worked: ['工作日', 'working day'], day_name: ['日子', 'kind of day'],
+  away_m: ['离停放处', 'from where it stood'], grace_min: ['封存起止不计', 'not counted at either end'], sealed_why: ['封存原因', 'sealed for'], tank: ['油箱容积', 'the tank holds'], before: ['上次加油量', 'filled before'],
+  burnt: ['其间油耗至多', 'burnt in between at most'], tank_most: ['箱容含容差', 'the tank with the tolerance'], filled_both: ['两次合计', 'both fills'], room: ['至多能加', 'room at most'],
+  tolerance_permille: ['箱容容差', 'tolerance of the tank'], min_tank_l: ['箱容小于此视为未登记', 'a smaller tank is not known'], burn_l_100km: ['百公里油耗至多', 'burnt per 100 km at most'], idle_ml_h: ['怠速每小时至多', 'burnt per hour at rest at most'],
+  lookback_days: ['上次加油至多多久以前', 'the fill before at most so old'], stood_s: ['停放时长', 'stood for'], beyond_m: ['离停放区域', 'beyond its place'], least_s: ['停放至少', 'at least'],
+  min_stand_min: ['停放至少多久', 'least stand'], margin_m: ['停放区域外扩', 'margin of its place'], max_gap_min: ['中断超过此值不算', 'a longer silence does not count'], night: ['当夜', 'night of'],
   night_from_min: ['夜间自', 'night from'], night_to_min: ['夜间至', 'night to'], allowed_types: ['派车单允许的任务', 'tasks that an order allows'],
 }
 

@@ -11,7 +11,7 @@ export interface Shown {
 
 const UNITS: Record<string, readonly [zh: string, en: string]> = {
   m: ['米', 'm'], mm: ['毫米', 'mm'], s: ['秒', 's'], min: ['分钟', 'min'], h: ['小时', 'h'], d: ['天', 'd'], month: ['个月', 'months'],
-  km: ['公里', 'km'], 'km/h': ['公里/时', 'km/h'], l: ['升', 'l'], kWh: ['千瓦时', 'kWh'], 'l/100 km': ['升/百公里', 'l/100 km'],
+  km: ['公里', 'km'], 'km/h': ['公里/时', 'km/h'], l: ['升', 'l'], kWh: ['千瓦时', 'kWh'], 'l/100 km': ['升/百公里', 'l/100 km'], 'ml/h': ['毫升/时', 'ml/h'],
   'kWh/100 km': ['千瓦时/百公里', 'kWh/100 km'], yuan: ['元', 'yuan'], times: ['倍', 'times'], '%': ['%', '%'], '°': ['°', '°'], '1': ['', ''],
 }
 

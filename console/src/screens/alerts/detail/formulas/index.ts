@@ -7,14 +7,18 @@ import { fuelConsumption } from './fuel_consumption'
 import { location } from './location'
 import { mileage } from './mileage'
 import { offHours } from './off_hours'
+import { parking } from './parking'
 import { Writer, type Formula, type Judged } from './parts'
 import { refuelFrequency } from './refuel_frequency'
+import { sealed } from './sealed'
+import { tank } from './tank'
 import { terminalSilent } from './terminal_silent'
 import { trafficViolations } from './traffic_violations'
 
 const RULES: Record<string, (w: Writer) => void> = {
   location, destination, mileage, fuel_consumption: fuelConsumption, card_binding: cardBinding, card_use: cardUse,
-  refuel_frequency: refuelFrequency, traffic_violations: trafficViolations, terminal_silent: terminalSilent, off_hours: offHours,
+  refuel_frequency: refuelFrequency, traffic_violations: trafficViolations, terminal_silent: terminalSilent, off_hours: offHours, sealed, tank,
+  parking,
 }
 
 /** The formula of an alert with its evidence ({}: not there yet, or not to be had). What a rule of tomorrow has is still shown, as a list. */
@@ -33,7 +37,7 @@ export function formulaOf(alert: Judged, body: Frozen): Formula {
 }
 
 const ENDINGS: ReadonlyArray<readonly [RegExp, string]> = [
-  [/_permille$/, '1/1000'], [/_kmh$/, 'km/h'], [/_min$/, 'min'], [/_days$/, 'd'], [/_km$/, 'km'], [/_kwh$/, 'kWh'], [/_m$/, 'm'], [/_s$/, 's'], [/_h$/, 'h'], [/_l$/, 'l'],
+  [/_l_100km$/, 'l/100 km'], [/_ml_h$/, 'ml/h'], [/_permille$/, '1/1000'], [/_kmh$/, 'km/h'], [/_min$/, 'min'], [/_days$/, 'd'], [/_km$/, 'km'], [/_kwh$/, 'kWh'], [/_m$/, 'm'], [/_s$/, 's'], [/_h$/, 'h'], [/_l$/, 'l'],
 ]
 
 /** The unit that the name of a parameter ends with. */
