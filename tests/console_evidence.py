@@ -137,7 +137,7 @@ def samples() -> dict[str, Any]:
         "terminal_silent": _silence(),
         "off_hours": off_hours.make(off_hours.run(23 * 3600, 3000)),
         "sealed": sealed.make(sealed.AWAY),
-        "tank": tank.make([tank.paid("B", tank.B, 90)]),
+        "tank": tank.make([tank.paid("D", tank.B, 90)], now="D"),
         "tank.both": tank.make(tank.TWO, tank.way(40, 38, 1)),
         "parking": parking.make(parking.OUT),
     }  # fmt: skip

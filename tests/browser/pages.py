@@ -16,6 +16,8 @@ PICTURES: Final = Path(__file__).parent / "pictures"
 _AXE: Final = ROOT / "console" / "node_modules" / "axe-core" / "axe.min.js"
 #: Answers of these kinds are asked for by tests; the browser tells of each in its console.
 _EXPECTED: Final = ("401 (", "403 (", "404 (", "409 (", "410 (", "412 (", "422 (", "429 (", "net::ERR_")
+#: What the emulated graphics card says of its own speed where the processor puts a page together.
+_OF_THE_CARD: Final = "GL Driver Message (OpenGL, Performance"
 
 
 class Watch:
@@ -36,7 +38,9 @@ class Watch:
         page.on("dialog", lambda dialog: self.wrong.append(f"a dialog: {dialog.message}"))
 
     def _told(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not any(word in message.text for word in _EXPECTED):
+        if message.type in ("error", "warning") and not any(
+            word in message.text for word in (*_EXPECTED, _OF_THE_CARD)
+        ):
             self.wrong.append(f"the console says: {message.text[:500]}")
 
     async def collect(self, page: Page) -> None:
