@@ -20,13 +20,13 @@ from tests.browser.world import World
 
 Visit = Callable[..., Awaitable[Page]]
 PEOPLE = {
-    "asks": ("赵敏", Role.APPLICANT), "asks2": ("钱进", Role.APPLICANT), "first": ("孙办", Role.APPROVER), "second": ("李局", Role.UNIT_HEAD),
+    "asks": ("赵敏", Role.APPLICANT), "asks2": ("钱进", Role.APPLICANT), "first": ("孙办", Role.APPROVER), "leads": ("李局", Role.UNIT_HEAD),
     "sends": ("周调", Role.DISPATCHER), "drives": ("吴师傅", Role.DRIVER), "drives2": ("郑师傅", Role.DRIVER), "audits": ("王审", Role.AUDITOR),
 }  # fmt: skip
 TABLE = {
     "positions": [
         {"code": "office", "name": "办公室", "users": ["first"]},
-        {"code": "leader", "name": "分管领导", "users": ["second"]},
+        {"code": "leader", "name": "分管领导", "users": ["leads"]},
     ],
     "rows": [
         {"name": "机要", "categories": ["confidential"], "chain": ["office"], "timeout_min": 120},
@@ -164,7 +164,7 @@ async def test_an_official_asks_on_a_phone_and_gets_a_car(visit: Visit, office: 
     await fits(phone)
 
     # Two people agree, each with one press where the request stands.
-    for login, level in (("first", "办公室"), ("second", "分管领导")):
+    for login, level in (("first", "办公室"), ("leads", "分管领导")):
         approver = await visit(login, "/approvals", **(PHONE if login == "first" else {}))
         waits = card(approver, number)
         await expect(waits).to_contain_text("市政务中心")
@@ -329,7 +329,7 @@ async def test_who_has_no_right_sees_no_entry_and_no_page(visit: Visit, office: 
     await expect(applicant.locator("nav")).to_contain_text("用车申请")
     for entry in ("待我审批", "调度台", "驾驶任务"):
         await expect(applicant.locator("nav")).not_to_contain_text(entry)
-    second = await visit("second", "/approvals")
+    second = await visit("leads", "/approvals")
     await expect(second.locator("nav")).to_contain_text("待我审批")
     await expect(second.locator("nav")).not_to_contain_text("调度台")
 

@@ -94,7 +94,10 @@ async def get_rental(request: Request, id: ItemId) -> Response:
 
 @router.post(
     "/rental-reports", summary="报备租赁 / report a rental", status_code=201, response_model=RentalView, dependencies=[require(DISPATCH)],
-    openapi_extra=body_of(RentalNew), responses={409: {"description": "有可派的自有车辆，或申请不在待派车状态 · an own vehicle can serve, or the request does not wait"}},
+    openapi_extra=body_of(RentalNew), responses={
+        404: {"description": "没有这份申请，或不在您的范围内 · no such request, or it is not yours to see"},
+        409: {"description": "有可派的自有车辆，或申请不在待派车状态 · an own vehicle can serve, or the request does not wait"},
+    },
 )  # fmt: skip
 async def report(request: Request) -> Response:
     """For a request that waits, at least two hours ahead and for at most 30 days. The proof that no own vehicle can serve is made here and now, and frozen:

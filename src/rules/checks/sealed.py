@@ -297,15 +297,13 @@ def _anchors(track: Mapping[str, Ints], anchor: Anchor, used: Mapping[str, int])
 
 
 def _unseen(track: Mapping[str, Ints], anchor: Anchor, used: Mapping[str, int]) -> Bools:
-    """Which fixes end a way of ``min_displacement_m`` or more in a silence longer than ``gap_s``."""
+    """Which fixes end a way in a silence longer than ``gap_s``: of however little is not its place, for a way of which a part was not seen
+    is not one that was seen, whatever the limit."""
     t = np.concatenate(([anchor["t_us"]], track["t_us"]))
     lat = np.concatenate(([anchor["lat_e6"]], track["lat_e6"]))
     lon = np.concatenate(([anchor["lon_e6"]], track["lon_e6"]))
-    far = (
-        geo.distance_mm(lat[:-1], lon[:-1], lat[1:], lon[1:]) + RESOLUTION_MM
-        >= used["min_displacement_m"] * 1000
-    )
-    found: Bools = far & (np.diff(t) > used["gap_s"] * US_PER_S)
+    gone = geo.distance_mm(lat[:-1], lon[:-1], lat[1:], lon[1:]) >= _THERE_MM
+    found: Bools = gone & (np.diff(t) > used["gap_s"] * US_PER_S)
     return found
 
 
