@@ -105,7 +105,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
     parameters = operation.get("parameters", ())
     if any(p["in"] == "query" for p in parameters):
         found.add(422)
-    if any(p["name"] == "cursor" for p in parameters):
+    if any(p["name"] in ("cursor", "x-purpose") for p in parameters):
         found.add(400)
     if any(p["in"] == "path" for p in parameters):
         found |= {404, 422}

@@ -143,7 +143,9 @@ async def test_every_answer_is_as_it_is_described(api: tuple[str, str], tmp_path
     finally:
         if process.returncode is None:
             process.kill()
-    assert process.returncode == 0, said.decode()[-20_000:]
+    assert process.returncode == 0, (
+        said.decode().partition(" FAILURES ")[2][:20_000] or said.decode()[-20_000:]
+    )
 
 
 def test_every_operation_has_typed_answers_and_its_problems() -> None:

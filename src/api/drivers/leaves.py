@@ -75,7 +75,7 @@ async def list_leaves(
 
 @router.post(
     "/driver-leaves", summary="请假 / ask for leave", status_code=201, response_model=LeaveView, dependencies=[require(KEEP, DRIVE)],
-    openapi_extra=body_of(LeaveNew),
+    openapi_extra=body_of(LeaveNew), responses={404: {"description": "没有这名驾驶员，或不在您的范围内 · no such driver, or not yours"}},
 )  # fmt: skip
 async def ask(request: Request) -> Response:
     """By the driver himself, or by who keeps drivers for him. It keeps nobody from being sent until it is granted."""

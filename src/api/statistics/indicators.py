@@ -76,6 +76,7 @@ class Indicators(BaseModel):
     summary="指标 / indicators of a period",
     response_model=Indicators,
     dependencies=[require(READ)],
+    responses={404: {"description": "没有这个单位，或不在您的范围内 · no such unit, or not yours"}},
 )
 async def indicators(
     request: Request,

@@ -82,7 +82,7 @@ async def list_draws(request: Request, cursor: Cursor = None, limit: Limit = DEF
 
 @router.post(
     "/call-back-draws", summary="抽取回访 / draw a month", status_code=201, response_model=CallBackDrawn, dependencies=[require(PERMISSION)],
-    openapi_extra=body_of(CallBackDraw), responses={409: {"description": "已抽取过 · it is drawn already"}},
+    openapi_extra=body_of(CallBackDraw), responses={404: {"description": "没有这个单位 · no such unit"}, 409: {"description": "已抽取过 · it is drawn already"}},
 )  # fmt: skip
 async def draw(request: Request) -> Response:
     """Trips of a month that is over, of a unit and those below it, that were confirmed in it: 5 % unless said otherwise, rounded up. Once a unit and month; whoever has the seed and the
