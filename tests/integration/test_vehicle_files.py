@@ -18,6 +18,7 @@ import pytest
 from pypdf import PdfReader
 
 from api.auth.cookies import COOKIE, CSRF_HEADER
+from api.cases.schemas import CaseMessage
 from office.identity import sessions
 from office.identity.subject import Role
 from office.vehicles import reminders
@@ -275,7 +276,8 @@ async def test_people_are_told_before_a_paper_ends(garage: Site) -> None:
         await asyncio.gather(*(_turn(garage.pool, day + timedelta(days=after)) for _ in range(3)))
 
     async def told(who: str = "keeper") -> list[str]:
-        return [each["text"] for each in (await garage.ask(who, "GET", "messages"))["items"]]
+        told = (await garage.ask(who, "GET", "messages"))["items"]
+        return [CaseMessage.model_validate(each).text for each in told]  # as they are described
 
     made = await garage.ask("keeper", "POST", "vehicles/car-1/papers", paper("inspection", day, day + timedelta(days=40)), 201)  # fmt: skip
     id = made["id"]

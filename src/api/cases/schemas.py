@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
 from api.answers import Hash, page_of
+from office.drivers.leave import LeaveAction, LeaveState
 from office.requests.table import TripAction, TripState
 from office.supervision.contents import Cause, Finding, Source
 from office.supervision.deadlines import Colour
 from office.supervision.states import State, Step
+from office.vehicles.steps import RepairAction, RepairState
+from registry.vehicle_papers import PaperKind
 
 
 class CaseRow(BaseModel):
@@ -244,14 +247,19 @@ class DataTask(BaseModel):
     state: Literal["open", "done"]
 
 
+#: Of a paper: it has ended, or will within so many days.
+PaperEnds = Annotated[str, Field(pattern=r"^(ended|ends-in-[0-9]+)$")]
+
+
 class CaseMessage(BaseModel):
-    """What happened to a case of yours, or to a request or a dispatch: `link` says to which; `step` and `state` are those of such a one."""
+    """What happened to a case of yours, to a request, a dispatch, a maintenance or a leave, or that a paper ends: `link` says of what; `step` and `state` are
+    those of such a one (of a paper: when it ends, and its kind)."""
 
     id: int
     text: str
     number: str | None
-    step: Step | TripAction
-    state: State | TripState
+    step: Step | TripAction | RepairAction | LeaveAction | PaperEnds
+    state: State | TripState | RepairState | LeaveState | PaperKind
     link: str
     at: datetime
     read_at: datetime | None
