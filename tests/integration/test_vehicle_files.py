@@ -616,7 +616,7 @@ async def test_the_whole_file_as_one_pdf(garage: Site) -> None:
     assert answer.status_code == 200, answer.text
     pages = [page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages]
     text = "".join(pages).replace("\n", "").replace(" ", "")
-    for part in (VIN, "苏F12342车辆档案", "车管所已办理互换", "国庆假期封存", "刹车片×2、更换刹车片1.5小时", "年检", "交强险", "[*x*]$y$", "已完工，待验收"):  # fmt: skip
+    for part in (VIN, "苏F12342车辆档案", "车管所已办理互换", "国庆假期封存", "刹车片×2、更换刹车片", "1.5小时", "年检", "交强险", "[*x*]$y$", "已完工，待验收"):  # fmt: skip
         assert part in text, part
     assert text.count("修〔") == 200  # the newest; the others are counted
     assert "另有111条，见系统。" in text
