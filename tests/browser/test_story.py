@@ -205,6 +205,7 @@ async def test_from_the_yard_to_the_label(visit: Visit, world: Site) -> None:
 async def test_api_is_killed_nothing_is_missed_and_nothing_twice(visit: Visit, world: Site) -> None:
     inspector, live = await asyncio.gather(visit("inspector", "/alerts"), visit("head", "/live"))
     await expect(inspector.locator("[data-news=live]")).to_be_visible()
+    await expect(inspector.locator("[role=grid][aria-busy=false]")).to_be_visible()  # the list is there
     line = inspector.locator(LINES)
     before = await line.count()
     async with car(world, "car-2") as driven:
