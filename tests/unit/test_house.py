@@ -19,8 +19,8 @@ WRITTEN_TOGETHER = {
     },  # the office's record; what a terminal says of itself
     # what a person enters; what the table of dialects says of a make
     "clock_corrections": {"registry/clock_corrections.py", "telemetry/terminals/dialect_corrections.py"},
-    # of cases; of requests and dispatches; of papers that end and of maintenance; of leave
-    "messages": {"office/supervision", "office/requests", "office/vehicles", "office/drivers"},
+    # of cases; of everything else
+    "messages": {"office/supervision", "office/posting"},
 }
 #: What the office keeps.
 RECORDS = {

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from office.drivers.leave import STATE_NAMES, STEP_NAMES, LeaveAction, LeaveState
+from office.posting import inside
 from runtime.connection import Connection
 
 #: How a message names what it is about; what comes after is the id.
@@ -21,11 +22,9 @@ async def tell(
     to_persons: Iterable[str] = (), to_units: Iterable[str] = (),
 ) -> None:  # fmt: skip
     """Write messages, in the transaction of the step. ``to_persons``: users' keys; ``to_units``: permissions in ``unit``."""
-    rows: list[tuple[str, str | None]] = [("", key.removeprefix("user:")) for key in to_persons if key.startswith("user:")]  # fmt: skip
-    rows += [(permission, None) for permission in to_units]
-    await connection.executemany(
-        "INSERT INTO messages (organisation, permission, person, trip, number, step, state, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        [(unit, permission, person, f"{LEAVES}{id}", id, step, state, at) for permission, person in dict.fromkeys(rows)],
+    await inside.tell(
+        connection, f"{LEAVES}{id}", number=id, step=step, state=state, at=at,
+        to_persons=[(key, unit) for key in to_persons], to_units=[(unit, permission) for permission in to_units],
     )  # fmt: skip
 
 

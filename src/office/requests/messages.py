@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from office.drivers import messages as drivers
+from office.posting import inside
 from office.requests.table import STATE_NAMES, STEP_NAMES, Paper, TripAction, TripState
 from office.vehicles import messages as vehicles
 from runtime.connection import Connection
@@ -34,18 +35,10 @@ async def tell(
 ) -> None:  # fmt: skip
     """Write the messages of a step, in its transaction. ``to_persons``: (user's key, unit in which he is told); ``to_units``: (unit,
     permission)."""
-    rows: list[tuple[str, str, str | None]] = [
-        (unit, "", key.removeprefix("user:")) for key, unit in to_persons if key.startswith("user:")
-    ]
-    rows += [(unit, permission, None) for unit, permission in to_units]
-    await connection.executemany(
-        "INSERT INTO messages (organisation, permission, person, trip, number, step, state, at, urgent)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        [
-            (unit, permission, person, f"{PATHS[paper]}/{id}", number, step, state, at, step in _URGENT)
-            for unit, permission, person in dict.fromkeys(rows)
-        ],
-    )
+    await inside.tell(
+        connection, f"{PATHS[paper]}/{id}", number=number, step=step, state=state, at=at,
+        to_persons=to_persons, to_units=to_units, urgent=step in _URGENT,
+    )  # fmt: skip
 
 
 def sentence(trip: str, number: str | None, step: str, state: str) -> str:

@@ -10,7 +10,8 @@ import logging
 from datetime import date
 from typing import Any, Final
 
-from office.vehicles.messages import KEEPERS, PAPERS, step_of, tell
+from office.posting.inside import tell
+from office.vehicles.messages import KEEPERS, PAPERS, step_of
 from registry.paper_ends import due_to_tell, hold_due, next_look, note_told, papers_due, put_off
 from registry.vehicle_papers import today_of
 from runtime.connection import Connection

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from office.posting import inside
 from office.supervision.actors import Actor, persons_for
 from office.supervision.problems import NotAllowedError
 from office.vehicles import messages
@@ -194,7 +195,7 @@ async def _tell(connection: Connection, thread: RepairThread, what: RepairAction
         units = [(thread.unit, APPROVE[0])]
     elif what in (RepairAction.APPROVE, RepairAction.REJECT, RepairAction.GRANT, RepairAction.DENY):
         persons = [(key, thread.unit) for key in sorted(paper.own)]
-    await messages.tell(
+    await inside.tell(
         connection, f"{messages.REPAIRS}{thread.id}", number=paper.number, step=what, state=paper.state, at=at,
         to_persons=persons, to_units=units,
     )  # fmt: skip
