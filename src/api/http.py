@@ -8,7 +8,7 @@ import binascii
 import codecs
 import unicodedata
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final
 
@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect
 
 from api.errors import Problem, unavailable
 from registry.values import parse_time
-from runtime.units import CHINA
+from runtime.units import CHINA, from_us, to_us
 
 #: Body of an ordinary request, in bytes, and how long anyone may take to send one.
 MAX_BODY: Final = 1 << 20
@@ -210,6 +210,17 @@ def read_cursor(kind: str, cursor: str | None, *types: type) -> list[Any] | None
     except (binascii.Error, ValueError, TypeError):
         raise bad_cursor() from None
     return place
+
+
+def read_moment(kind: str, cursor: str | None) -> tuple[datetime, str] | None:
+    """``read_cursor`` of a list by a time and an id."""
+    place = read_cursor(kind, cursor, int, str)
+    return None if place is None else (from_us(place[0]), place[1])
+
+
+def next_moment(kind: str, found: Sequence[Mapping[str, Any]], limit: int, at: str) -> str | None:
+    """The cursor behind ``found`` in a list by the time ``at`` and the id; None where nothing can follow."""
+    return make_cursor(kind, to_us(found[-1][at]), found[-1]["id"]) if len(found) == limit else None
 
 
 #: Of what a client calls itself so much is kept.

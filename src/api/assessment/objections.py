@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -13,12 +12,18 @@ from api.assessment.schemas import Dispute, DisputeDecide, DisputePage
 from api.auth.access import require
 from api.auth.scoped import scoped, subject_of, written
 from api.bodies import body_of, read_model
-from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
+from api.http import (
+    DEFAULT_PAGE,
+    Cursor,
+    Limit,
+    json_response,
+    next_moment,
+    read_moment,
+)
 from office.assessment import disputes
 from office.assessment.deciding import DECIDE, READ
 from office.supervision.closings import closers_of
 from runtime.connection import Connection
-from runtime.units import from_us, to_us
 
 router = APIRouter(prefix="/v1/assessment-disputes", tags=["assessments"])
 
@@ -36,14 +41,11 @@ async def list_disputes(
     state: Annotated[Literal["open", "decided"] | None, Query()] = None,
 ) -> Response:
     """Of the caller's units."""
-    place = read_cursor("assessment-disputes", cursor, int, str)
-    after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])
+    after = read_moment("assessment-disputes", cursor)
     open_only = None if state is None else state == "open"
     async with scoped(request, READ, read_only=True) as connection:
         found = await disputes.list_disputes(connection, open_only=open_only, limit=limit, after=after)
-    following = None
-    if len(found) == limit:
-        following = make_cursor("assessment-disputes", to_us(found[-1]["raised_at"]), found[-1]["id"])
+    following = next_moment("assessment-disputes", found, limit, "raised_at")
     return json_response({"items": found, "next": following})
 
 

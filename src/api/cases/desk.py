@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -14,11 +13,19 @@ from api.bodies import body_of, read_model
 from api.cases.common import ANY, ItemId, actor_of, database, write
 from api.cases.schemas import CaseMessagePage, DataTask, DataTaskPage, MessagesMarked
 from api.errors import known
-from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
+from api.http import (
+    DEFAULT_PAGE,
+    Cursor,
+    Limit,
+    json_response,
+    make_cursor,
+    next_moment,
+    read_cursor,
+    read_moment,
+)
 from office.identity.subject import PERMISSIONS
 from office.supervision import findings, messages
 from office.supervision.contents import LongText
-from runtime.units import from_us, to_us
 
 router = APIRouter(prefix="/v1")
 #: With any of these somebody takes part in trips, or in the maintenance of vehicles.
@@ -52,14 +59,11 @@ async def list_tasks(
     state: Literal["open", "done"] | None = None,
 ) -> Response:
     """Fences, stations, terminals, papers, feeds that were wrong, as findings (数据问题) named them."""
-    place = read_cursor("tasks", cursor, int, str)
-    after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])
+    after = read_moment("tasks", cursor)
     done = None if state is None else state == "done"
     async with database(request) as connection:
         found = await findings.list_tasks(connection, actor_of(request), done=done, limit=limit, after=after)
-    following = None
-    if len(found) == limit:
-        following = make_cursor("tasks", to_us(found[-1]["opened_at"]), found[-1]["id"])
+    following = next_moment("tasks", found, limit, "opened_at")
     return json_response({"items": found, "next": following})
 
 

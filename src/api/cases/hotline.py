@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -21,10 +20,10 @@ from api.http import (
     Cursor,
     Limit,
     json_response,
-    make_cursor,
     media_type,
+    next_moment,
     read_body,
-    read_cursor,
+    read_moment,
 )
 from office.identity.audit import MOST_PURPOSE
 from office.identity.subject import Kind
@@ -33,7 +32,6 @@ from office.supervision.callers import load_key
 from office.supervision.complaint_files import MAX_ROWS, import_complaints
 from office.supervision.complaints import Complaint
 from office.supervision.contents import Reason
-from runtime.units import from_us, to_us
 
 router = APIRouter(prefix="/v1", tags=["complaints"])
 _NONE: Final = "没有这件诉求 · no such complaint"
@@ -96,13 +94,10 @@ async def take_file(request: Request) -> Response:
 )  # fmt: skip
 async def list_complaints(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE) -> Response:
     """Those of your units, without callers."""
-    place = read_cursor("complaints", cursor, int, str)
-    after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])
+    after = read_moment("complaints", cursor)
     async with database(request) as connection:
         found = await complaints.list_complaints(connection, actor_of(request), limit=limit, after=after)
-    following = None
-    if len(found) == limit:
-        following = make_cursor("complaints", to_us(found[-1]["received_at"]), found[-1]["id"])
+    following = next_moment("complaints", found, limit, "received_at")
     return json_response({"items": found, "next": following})
 
 

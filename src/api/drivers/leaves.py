@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -22,8 +21,8 @@ from api.http import (
     Cursor,
     Limit,
     json_response,
-    make_cursor,
-    read_cursor,
+    next_moment,
+    read_moment,
     refuse_controls,
 )
 from office.dispatch.vehicles import taken_within
@@ -31,7 +30,6 @@ from office.drivers import leaves
 from office.drivers.leave import LeaveAction, LeaveNew, LeaveRejection, LeaveState, LeaveStep
 from office.drivers.leaves import DECIDE, DRIVE, KEEP
 from runtime.connection import Connection
-from runtime.units import from_us, to_us
 
 router = APIRouter(prefix="/v1", tags=["drivers"])
 NO_LEAVE: Final = "没有这份请假单 · no such leave"
@@ -61,15 +59,12 @@ async def list_leaves(
 ) -> Response:  # fmt: skip
     """Of your units (`registry:write`, `drivers:decide`); drivers see their own. `organisation`: with the units below it."""
     refuse_controls(organisation, driver)
-    place = read_cursor("driver-leaves", cursor, int, str)
-    after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])
+    after = read_moment("driver-leaves", cursor)
     async with scoped(request, *ANY, read_only=True) as connection:
         found = await leaves.list_leaves(
             connection, actor_of(request), state=state, organisation=organisation, driver=driver, limit=limit, after=after
         )  # fmt: skip
-    following = None
-    if len(found) == limit:
-        following = make_cursor("driver-leaves", to_us(found[-1]["from"]), found[-1]["id"])
+    following = next_moment("driver-leaves", found, limit, "from")
     return json_response({"items": found, "next": following})
 
 

@@ -21,6 +21,7 @@ from api.http import (
     QueryTime,
     json_response,
     make_cursor,
+    next_moment,
     read_cursor,
     refuse_controls,
 )
@@ -65,9 +66,7 @@ async def evaluations(
         found = await list_evaluations(
             connection, wanted, limit=limit, before=(place[0], place[1]) if place else None
         )
-    following = None
-    if len(found) == limit:
-        following = make_cursor("evaluations", to_us(found[-1]["evaluated_at"]), found[-1]["id"])
+    following = next_moment("evaluations", found, limit, "evaluated_at")
     return json_response({"items": found, "next": following})
 
 

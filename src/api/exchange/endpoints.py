@@ -36,6 +36,7 @@ from api.http import (
     QueryTime,
     json_response,
     make_cursor,
+    next_moment,
     read_cursor,
     refuse_controls,
 )
@@ -344,7 +345,5 @@ async def list_notices(request: Request, cursor: Cursor = None, limit: Limit = D
     async with scoped(request, READ, read_only=True) as connection:
         after = None if place is None else (from_us(place[0]), place[1])
         found = await listing.list_notices(connection, limit, after)
-    following = None
-    if len(found) == limit:
-        following = make_cursor("exchange-notices", to_us(found[-1]["published_at"]), found[-1]["id"])
+    following = next_moment("exchange-notices", found, limit, "published_at")
     return json_response({"items": found, "next": following})

@@ -16,7 +16,15 @@ from api.bodies import body_of, read_model
 from api.cases.common import ItemId, actor_of
 from api.documents.rendering import BINARY, PDF, REFUSED, XLSX, Inline, document, made, setter_of
 from api.errors import known
-from api.http import DEFAULT_PAGE, Cursor, Limit, json_response, make_cursor, read_cursor
+from api.http import (
+    DEFAULT_PAGE,
+    Cursor,
+    Limit,
+    json_response,
+    make_cursor,
+    next_moment,
+    read_moment,
+)
 from api.notices.schemas import NoticePage, NoticeReceipts, NoticeView
 from office.costs.money import yuan
 from office.dispatch.rental_rows import settled_rentals
@@ -38,7 +46,7 @@ from office.notices.contents import (
 from office.vehicles.acts import completed_disposals
 from registry.organisations import names_of, units_below
 from runtime.connection import Connection
-from runtime.units import CHINA, from_us, to_us
+from runtime.units import CHINA, to_us
 
 router = APIRouter(prefix="/v1", tags=["notices"])
 NO_NOTICE: Final = "没有这份通知、公示 · no such notice"
@@ -56,15 +64,12 @@ async def list_notices(
     unread: bool = False,
 ) -> Response:
     """Those for your units and your roles, and those that you may publish for."""
-    place = read_cursor("notices", cursor, int, str)
-    after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])
+    after = read_moment("notices", cursor)
     async with scoped(request, *READS, read_only=True) as connection:
         found = await notices.list_notices(
             connection, actor_of(request), kind=kind, current=current, unread=unread, limit=limit, after=after
         )
-    following = None
-    if len(found) == limit:
-        following = make_cursor("notices", to_us(found[-1]["published_at"]), found[-1]["id"])
+    following = next_moment("notices", found, limit, "published_at")
     return json_response({"items": found, "next": following})
 
 
@@ -175,8 +180,7 @@ async def receipts(
 ) -> Response:
     """Of your units: who, when, and for which unit; and the units of which nobody has."""
     notice, actor = known(NO_NOTICE, id), actor_of(request)
-    place = read_cursor("notice-receipts", cursor, int, str)
-    after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])
+    after = read_moment("notice-receipts", cursor)
     async with scoped(request, *READS, read_only=True) as connection:
         found = await notices.list_receipts(connection, actor, notice, limit=limit, after=after)
         missing = [] if after else await notices.missing_units(connection, actor, notice)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -21,8 +20,8 @@ from api.http import (
     Cursor,
     Limit,
     json_response,
-    make_cursor,
-    read_cursor,
+    next_moment,
+    read_moment,
     refuse_controls,
 )
 from api.rentals.schemas import RentalPage, RentalView
@@ -47,7 +46,6 @@ from office.dispatch.rental_contents import (
 )
 from office.supervision.actors import Actor
 from runtime.connection import Connection
-from runtime.units import from_us, to_us
 
 router = APIRouter(prefix="/v1", tags=["rentals"])
 NO_RENTAL: Final = "没有这份租赁报备 · no such report"
@@ -70,15 +68,12 @@ async def list_rentals(
 ) -> Response:
     """`organisation`: whose request, or whose pool, with the units below it."""
     refuse_controls(organisation, trip_request)
-    place = read_cursor("rental-reports", cursor, int, str)
-    after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])
+    after = read_moment("rental-reports", cursor)
     async with scoped(request, *READS, read_only=True) as connection:
         found = await rentals.list_rentals(
             connection, state=state, organisation=organisation, request=trip_request, limit=limit, after=after
         )
-    following = None
-    if len(found) == limit:
-        following = make_cursor("rental-reports", to_us(found[-1]["reported_at"]), found[-1]["id"])
+    following = next_moment("rental-reports", found, limit, "reported_at")
     return json_response({"items": found, "next": following})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -19,8 +18,8 @@ from api.http import (
     Limit,
     QueryTime,
     json_response,
-    make_cursor,
-    read_cursor,
+    next_moment,
+    read_moment,
     refuse_controls,
 )
 from api.trips.common import READS, database, write
@@ -32,7 +31,6 @@ from office.dispatch.contents import COMMANDS, DispatchEmergency, DispatchNew, D
 from office.dispatch.threads import DispatchThread
 from office.requests.contents import Command
 from office.requests.table import STATE_NAMES, STEP_NAMES, TABLE, Paper, TripAction, TripState
-from runtime.units import from_us, to_us
 
 router = APIRouter(prefix="/v1", tags=["trips"])
 NO_DISPATCH: Final = "没有这份派车单 · no such dispatch"
@@ -62,16 +60,13 @@ async def list_dispatches(
     refuse_controls(organisation, vehicle, driver)
     if planned_from is not None and planned_to is not None and planned_to <= planned_from:
         raise Problem(422, "invalid-parameter", "planned_to 须晚于 planned_from · must be after planned_from")
-    place = read_cursor("dispatches", cursor, int, str)
-    after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])
+    after = read_moment("dispatches", cursor)
     asked = listing.DispatchFilter(
         state, organisation, vehicle, driver, mine, open, listed, proposed, late_change, planned_from, planned_to
     )  # fmt: skip
     async with database(request) as connection:
         found = await listing.list_dispatches(connection, actor_of(request), asked, limit, after)
-    following = None
-    if len(found) == limit:
-        following = make_cursor("dispatches", to_us(found[-1]["planned_departure"]), found[-1]["id"])
+    following = next_moment("dispatches", found, limit, "planned_departure")
     return json_response({"items": found, "next": following})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -21,8 +20,8 @@ from api.http import (
     Limit,
     QueryTime,
     json_response,
-    make_cursor,
-    read_cursor,
+    next_moment,
+    read_moment,
     refuse_controls,
 )
 from api.trips.common import READS, database, write
@@ -39,7 +38,6 @@ from office.dispatch.threads import RequestThread
 from office.requests.contents import COMMANDS, Command, RequestContents
 from office.requests.table import STATE_NAMES, STEP_NAMES, TABLE, Paper, TripAction, TripState
 from registry.spelling import normal_plate
-from runtime.units import from_us, to_us
 
 router = APIRouter(prefix="/v1", tags=["trips"])
 NO_REQUEST: Final = "没有这份申请 · no such request"
@@ -66,16 +64,13 @@ async def list_requests(
     """What the caller may see: his own, and all of a unit with `trips:read`, `trips:enter`, `trips:approve` or `trips:dispatch` there. `organisation`: with the
     units below it."""
     refuse_controls(organisation)
-    place = read_cursor("trip-requests", cursor, int, str)
-    after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])
+    after = read_moment("trip-requests", cursor)
     asked = listing.RequestFilter(
         state, organisation, kind, mine, to_decide, late, planned_from, planned_to
     )  # fmt: skip
     async with database(request) as connection:
         found = await listing.list_requests(connection, actor_of(request), asked, limit, after)
-    following = None
-    if len(found) == limit:
-        following = make_cursor("trip-requests", to_us(found[-1]["created_at"]), found[-1]["id"])
+    following = next_moment("trip-requests", found, limit, "created_at")
     return json_response({"items": found, "next": following})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -21,8 +20,8 @@ from api.http import (
     Cursor,
     Limit,
     json_response,
-    make_cursor,
-    read_cursor,
+    next_moment,
+    read_moment,
     refuse_controls,
 )
 from api.vehicles.act_schemas import VehicleActPage, VehicleActView
@@ -44,7 +43,6 @@ from office.vehicles.act_steps import (
     permissions_of,
 )
 from runtime.connection import Connection
-from runtime.units import from_us, to_us
 
 router = APIRouter(prefix="/v1", tags=["vehicles"])
 NO_ACT: Final = "没有这张调拨、处置单 · no such act"
@@ -69,15 +67,12 @@ async def list_acts(
 ) -> Response:
     """`organisation`: from it or to it, with the units below it. The receiving unit sees a transfer when the other has agreed."""
     refuse_controls(organisation, vehicle)
-    place = read_cursor("vehicle-acts", cursor, int, str)
-    after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])
+    after = read_moment("vehicle-acts", cursor)
     async with scoped(request, *READS, read_only=True) as connection:
         found = await acts.list_acts(
             connection, kind=kind, state=state, organisation=organisation, vehicle=vehicle, open=open, limit=limit, after=after
         )  # fmt: skip
-    following = None
-    if len(found) == limit:
-        following = make_cursor("vehicle-acts", to_us(found[-1]["asked_at"]), found[-1]["id"])
+    following = next_moment("vehicle-acts", found, limit, "asked_at")
     return json_response({"items": found, "next": following})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -21,8 +20,8 @@ from api.http import (
     Cursor,
     Limit,
     json_response,
-    make_cursor,
-    read_cursor,
+    next_moment,
+    read_moment,
     refuse_controls,
 )
 from api.uploads import UPLOAD, FileName
@@ -35,7 +34,6 @@ from office.vehicles.documents import Upload, documents_of, keep_at_repair
 from office.vehicles.repair_threads import RepairThread
 from office.vehicles.steps import STATE_NAMES, STEP_NAMES, TABLE, RepairAction, RepairState
 from runtime.connection import Connection
-from runtime.units import from_us, to_us
 
 router = APIRouter(prefix="/v1", tags=["vehicles"])
 NO_REPAIR: Final = "没有这张维修单 · no such maintenance"
@@ -62,15 +60,12 @@ async def list_maintenance(
 ) -> Response:
     """`organisation`: with the units below it. Those that wait for the caller: `state=pending`, `state=more`."""
     refuse_controls(organisation, vehicle)
-    place = read_cursor("maintenance", cursor, int, str)
-    after: tuple[datetime, str] | None = None if place is None else (from_us(place[0]), place[1])
+    after = read_moment("maintenance", cursor)
     async with scoped(request, *READS, read_only=True) as connection:
         found = await repair_listing.list_repairs(
             connection, state=state, organisation=organisation, vehicle=vehicle, open=open, limit=limit, after=after
         )  # fmt: skip
-    following = None
-    if len(found) == limit:
-        following = make_cursor("maintenance", to_us(found[-1]["reported_at"]), found[-1]["id"])
+    following = next_moment("maintenance", found, limit, "reported_at")
     return json_response({"items": found, "next": following})
 
 
