@@ -89,8 +89,9 @@ describe('precision', () => {
 describe('names', () => {
   it('are there for every parameter of the server, in both languages', () => {
     // Each group of registry.parameters begins at four spaces; its shared ones are constants there.
-    const source = readFileSync('../src/registry/parameters.py', 'utf8').split('RULES: Mapping')[1]?.split('MOVED')[0] ?? ''
-    const constants: Record<string, string> = { TRACK: 'track', ORDER: 'order', TERMINAL: 'terminal', SUPERVISION: 'supervision', REMINDER: 'reminder', TRIPS: 'trips', PLANNER: 'planner', VEHICLE: 'vehicle' }
+    const text = readFileSync('../src/registry/parameters.py', 'utf8')
+    const source = text.split('RULES: Mapping')[1]?.split('MOVED')[0] ?? ''
+    const constants = Object.fromEntries(Array.from(text.matchAll(/^([A-Z]+) = "(\w+)"$/gm), (found) => [found[1], found[2]]))
     let group = ''
     const there: string[] = []
     for (const found of source.matchAll(/^ {4}(?:"(\w+)"|([A-Z]+)): \(|Parameter\("(\w+)"/gm)) {

@@ -25,7 +25,7 @@ from runtime.errors import DeclinedError
 from runtime.units import CHINA
 
 
-class PaperKind(StrEnum):
+class VehiclePaperKind(StrEnum):
     """What a paper is."""
 
     INSPECTION = "inspection"  # 年检
@@ -34,11 +34,11 @@ class PaperKind(StrEnum):
     LICENCE = "licence"  # 驾驶证
 
 
-KIND_NAMES: Final[Mapping[PaperKind, str]] = {
-    PaperKind.INSPECTION: "年检", PaperKind.COMPULSORY: "交强险", PaperKind.COMMERCIAL: "商业险", PaperKind.LICENCE: "驾驶证",
+KIND_NAMES: Final[Mapping[VehiclePaperKind, str]] = {
+    VehiclePaperKind.INSPECTION: "年检", VehiclePaperKind.COMPULSORY: "交强险", VehiclePaperKind.COMMERCIAL: "商业险", VehiclePaperKind.LICENCE: "驾驶证",
 }  # fmt: skip
 #: Without these no vehicle is sent.
-REQUIRED: Final = (PaperKind.INSPECTION, PaperKind.COMPULSORY)
+REQUIRED: Final = (VehiclePaperKind.INSPECTION, VehiclePaperKind.COMPULSORY)
 #: Papers of a vehicle or a driver that are shown.
 MOST: Final = 200
 
@@ -94,7 +94,7 @@ class VehiclePaperVoid(BaseModel):
 class Lapse:
     """A paper that has ended. ``last``: the last day on which it held."""
 
-    kind: PaperKind
+    kind: VehiclePaperKind
     last: date
 
 
@@ -111,7 +111,7 @@ async def enter(
 ) -> str:  # fmt: skip
     """Keep a paper of a vehicle or a driver of ``unit``; its id. Raises DeclinedError for one that is there already."""
     id, last = _new_id(), date.max if given.valid_to is None else given.valid_to
-    kind = PaperKind(given.kind) if isinstance(given, VehiclePaperNew) else PaperKind.LICENCE
+    kind = VehiclePaperKind(given.kind) if isinstance(given, VehiclePaperNew) else VehiclePaperKind.LICENCE
     classes = sorted(set(given.classes)) if isinstance(given, DriverLicenceNew) else []
     amount = given.amount_fen if isinstance(given, VehiclePaperNew) else None
     there = await connection.fetchval(
@@ -168,7 +168,7 @@ def _shown(row: Any, today: date) -> dict[str, Any]:
         "future" if found["valid_from"] > today else "ending" if days is not None and days <= AHEAD[0] else "valid"
     )  # fmt: skip
     return found | {
-        "kind_name": KIND_NAMES[PaperKind(found["kind"])],
+        "kind_name": KIND_NAMES[VehiclePaperKind(found["kind"])],
         "valid_to": None if last == date.max else last,
         "days_left": days,
         "standing": standing,
@@ -206,7 +206,7 @@ class PaperFilter:
     """What a list of papers is asked for. ``units``: these, with those below them as the caller has looked up. ``ending``: only those that are the
     last of their kind, and end before that day."""
 
-    kind: PaperKind | None = None
+    kind: VehiclePaperKind | None = None
     units: Collection[str] | None = None
     vehicle: str | None = None
     driver: str | None = None
@@ -285,18 +285,18 @@ async def lapse_of_vehicle(connection: Connection, vehicle: str, first: date, la
 
 async def lapse_of_driver(connection: Connection, driver: str, first: date, last: date) -> Lapse | None:
     """The licence of a driver, where it has ended on some day of [first, last]."""
-    return await _lapse(connection, "driver", driver, (PaperKind.LICENCE,), first, last)
+    return await _lapse(connection, "driver", driver, (VehiclePaperKind.LICENCE,), first, last)
 
 
 async def _lapse(
-    connection: Connection, column: str, id: str, kinds: Sequence[PaperKind], first: date, last: date
+    connection: Connection, column: str, id: str, kinds: Sequence[VehiclePaperKind], first: date, last: date
 ) -> Lapse | None:
     row = await connection.fetchrow(
         f"SELECT p.kind, p.valid_to FROM vehicle_papers p WHERE {_lapsed(column, '$1', '$4::text[]', '$2::date', '$3::date')}"  # noqa: S608 - constants
         " ORDER BY p.valid_to DESC, p.kind LIMIT 1",
         id, first, last, list(kinds),
     )  # fmt: skip
-    return None if row is None else Lapse(PaperKind(row["kind"]), row["valid_to"])
+    return None if row is None else Lapse(VehiclePaperKind(row["kind"]), row["valid_to"])
 
 
 async def lapsed_vehicles(connection: Connection, vehicles: Collection[str], first: date, last: date) -> list[tuple[str, date, date | None]]:  # fmt: skip
@@ -307,11 +307,11 @@ async def lapsed_vehicles(connection: Connection, vehicles: Collection[str], fir
 
 async def lapsed_drivers(connection: Connection, drivers: Collection[str], first: date, last: date) -> list[tuple[str, date, date | None]]:  # fmt: skip
     """The same of the licences of drivers."""
-    return await _lapses(connection, "driver", drivers, (PaperKind.LICENCE,), first, last)
+    return await _lapses(connection, "driver", drivers, (VehiclePaperKind.LICENCE,), first, last)
 
 
 async def _lapses(
-    connection: Connection, column: str, ids: Collection[str], kinds: Sequence[PaperKind], first: date, last: date
+    connection: Connection, column: str, ids: Collection[str], kinds: Sequence[VehiclePaperKind], first: date, last: date
 ) -> list[tuple[str, date, date | None]]:  # fmt: skip
     rows = await connection.fetch(
         "SELECT o.id, GREATEST(p.valid_to + 1, $2::date) AS begins, (SELECT min(q.valid_from) FROM vehicle_papers q"  # noqa: S608 - constants

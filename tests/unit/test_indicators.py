@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from office.statistics.indicators.computing import Measured, compute
-from office.statistics.indicators.definitions import DEFINITIONS, NOT_PUBLISHED, Indicator
+from office.statistics.indicators.definitions import DEFINITIONS, NOT_PUBLISHED, UseIndicator
 from office.statistics.indicators.facts import (
     CostFact,
     DispatchFact,
@@ -22,7 +22,7 @@ from office.statistics.indicators.facts import (
 from registry.working_days import Calendar
 from runtime.units import CHINA, midnight
 
-Ind = Indicator
+Ind = UseIndicator
 SINCE, UNTIL = date(2026, 3, 1), date(2026, 4, 1)
 DAYS = [SINCE + timedelta(days=k) for k in range(31)]
 #: Saturdays and Sundays are off, and the 4th.
@@ -130,9 +130,9 @@ def office_minutes(begin: datetime, end: datetime) -> int:
     return count
 
 
-def by_other_means(facts: Facts) -> dict[Indicator, float | None]:
+def by_other_means(facts: Facts) -> dict[UseIndicator, float | None]:
     begin, end = facts.within
-    found: dict[Indicator, float | None] = {}
+    found: dict[UseIndicator, float | None] = {}
 
     def ratio(above: float, below: float) -> float | None:
         return above / below if below else None
@@ -236,7 +236,7 @@ def value(measured: Measured) -> float | None:
 def test_each_number_is_what_its_words_say(seed: int) -> None:
     facts = made(seed)
     found, again = compute(facts), by_other_means(facts)
-    assert list(found) == list(Indicator) == list(DEFINITIONS)
+    assert list(found) == list(UseIndicator) == list(DEFINITIONS)
     assert found.keys() == again.keys()
     for indicator, expected in again.items():
         assert value(found[indicator]) == (None if expected is None else pytest.approx(expected)), indicator
@@ -248,7 +248,7 @@ def test_nothing_is_undetermined_and_not_zero() -> None:
     found = compute(empty)
     told = {indicator for indicator, each in found.items() if each.value is not None}
     assert told == {Ind.TRIPS, Ind.TASK_HOURS}  # sums of nothing are nothing
-    assert all(" · " in found[indicator].why for indicator in Indicator if indicator not in told)
+    assert all(" · " in found[indicator].why for indicator in UseIndicator if indicator not in told)
 
 
 def test_a_day_that_nobody_knows_is_not_guessed() -> None:

@@ -14,7 +14,7 @@ import pytest
 from office.costs.reconciling.items import Expected, months_later
 from office.costs.reconciling.mapping import VoucherMapping
 from office.costs.reconciling.matching import reconcile
-from office.costs.reconciling.outcome import Item, Outcome, Step
+from office.costs.reconciling.outcome import Item, MatchStep, Outcome
 from office.costs.reconciling.reading import read_vouchers
 from office.costs.reconciling.rows import FoundRow, digest_of, found_rows
 from office.costs.reconciling.sums import search
@@ -233,4 +233,4 @@ def test_xml_that_is_a_bomb_or_broken_is_refused(xml: str, says: str) -> None:
 def test_what_two_matches_have_in_common_is_shown_to_a_person() -> None:
     rows = found(*CASES["two lines, one item"][:2])
     assert [row.peers for row in rows] == [(3,), (3,), (1, 2)]
-    assert {row.step for row in found(*CASES["a sum"][:2])} == {str(Step.SUM)}
+    assert {row.step for row in found(*CASES["a sum"][:2])} == {str(MatchStep.SUM)}

@@ -14,7 +14,7 @@ from office.supervision.contents import Cause, Finding, Source
 from office.supervision.deadlines import Colour
 from office.supervision.states import State, Step
 from office.vehicles.steps import RepairAction, RepairState
-from registry.vehicle_papers import PaperKind
+from registry.vehicle_papers import VehiclePaperKind
 
 
 class CaseRow(BaseModel):
@@ -259,7 +259,7 @@ class CaseMessage(BaseModel):
     text: str
     number: str | None
     step: Step | TripAction | RepairAction | LeaveAction | PaperEnds
-    state: State | TripState | RepairState | LeaveState | PaperKind
+    state: State | TripState | RepairState | LeaveState | VehiclePaperKind
     link: str
     at: datetime
     read_at: datetime | None

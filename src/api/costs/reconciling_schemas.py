@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from api.answers import page_of
 from office.costs.reconciling.mapping import VoucherMapping
-from office.costs.reconciling.outcome import Outcome, Step
+from office.costs.reconciling.outcome import MatchStep, Outcome
 from office.costs.reconciling.rows import Side
 
 
@@ -110,7 +110,7 @@ class ReconciliationLine(BaseModel):
     standing: Outcome
     standing_name: str
     flaws: list[Outcome]
-    step: Step | None
+    step: MatchStep | None
     step_name: str | None
     peers: list[int]
     act: int | None

@@ -17,7 +17,7 @@ from api.errors import Problem
 from api.http import MAX_ID, PLAIN, json_response, refuse_controls
 from api.places import take_place
 from office.statistics.indicators.computing import Measured, compute
-from office.statistics.indicators.definitions import DEFINITIONS, NOT_PUBLISHED, Indicator
+from office.statistics.indicators.definitions import DEFINITIONS, NOT_PUBLISHED, UseIndicator
 from office.statistics.indicators.facts import load_facts
 from office.statistics.indicators.spans import Span
 from registry.organisations import units_below
@@ -37,7 +37,7 @@ class IndicatorValue(BaseModel):
     """A number. `value` null: it cannot be told, and `why` says so. `n`: of how many records (or vehicles); `missing`: how many lack what is needed, and are not in
     it. `definition`, `english`: exactly what it is: to be printed with it."""
 
-    code: Indicator
+    code: UseIndicator
     name: str
     unit: str
     value: float | None
@@ -122,7 +122,7 @@ def span_of(period: str) -> Span:
     return midnight(date(year, first, 1)), midnight(date(year + (last - 1) // 12, (last - 1) % 12 + 1, 1))
 
 
-def _shown(code: Indicator, measured: Measured) -> dict[str, Any]:
+def _shown(code: UseIndicator, measured: Measured) -> dict[str, Any]:
     definition = DEFINITIONS[code]
     value = None if measured.value is None else round(float(measured.value), _DIGITS)
     return {

@@ -51,7 +51,7 @@ from registry.values import parse_day
 from registry.vehicle_papers import (
     DriverLicenceNew,
     PaperFilter,
-    PaperKind,
+    VehiclePaperKind,
     VehiclePaperNew,
     VehiclePaperVoid,
     read_paper,
@@ -75,7 +75,7 @@ async def list_papers(
     request: Request,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
-    kind: PaperKind | None = None,
+    kind: VehiclePaperKind | None = None,
     organisation: Id = None,
     vehicle: Id = None,
     driver: Id = None,

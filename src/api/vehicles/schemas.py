@@ -11,7 +11,7 @@ from api.answers import page_of
 from office.vehicles.documents import DocumentKind
 from office.vehicles.steps import RepairAction, RepairState
 from registry.licences import Body
-from registry.vehicle_papers import PaperKind
+from registry.vehicle_papers import VehiclePaperKind
 
 
 class VehicleParticularsShown(BaseModel):
@@ -71,7 +71,7 @@ class VehiclePaper(BaseModel):
     organisation: str
     vehicle: str | None
     driver: str | None
-    kind: PaperKind
+    kind: VehiclePaperKind
     kind_name: str
     number: str
     issuer: str

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from office.vehicles import repair
-from registry.vehicle_papers import KIND_NAMES, PaperKind
+from registry.vehicle_papers import KIND_NAMES, VehiclePaperKind
 
 #: How a message names what it is about; what comes after is the id.
 PAPERS: Final = "vehicle-papers/"
@@ -29,7 +29,7 @@ def sentence(path: str, number: str | None, step: str, state: str) -> str | None
         return repair.sentence(number or "（未编号）", step, state)
     if not path.startswith(PAPERS):
         return None
-    name = KIND_NAMES[PaperKind(state)]
+    name = KIND_NAMES[VehiclePaperKind(state)]
     if step == ENDED:
         return f"证照 {number}：{name}已到期，续办并登记前不能派出"
     return f"证照 {number}：{name}将在 {step.removeprefix('ends-in-')} 日内到期，请办理并登记新的{name}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from office.costs.reconciling.mapping import VoucherMapping
-from office.costs.reconciling.outcome import Item, Outcome, Step, judged
+from office.costs.reconciling.outcome import Item, MatchStep, Outcome, judged
 from office.costs.reconciling.pairs import Dated, Paired, Union, paired
 from office.costs.reconciling.sums import LEAST, POOL, search
 from office.costs.reconciling.voucher import VoucherLine
@@ -49,7 +49,7 @@ class Matched:
     items: tuple[int, ...]
     outcome: Outcome
     flaws: tuple[Outcome, ...] = ()
-    step: Step | None = None
+    step: MatchStep | None = None
     candidate_lines: tuple[int, ...] = ()
     candidate_items: tuple[int, ...] = ()
 
@@ -107,7 +107,7 @@ class _Matching:
             key = self._keys[name] = name_key(name)
         return self._alias.get(key, key)
 
-    def _match(self, lines: Iterable[int], items: Iterable[int], step: Step) -> None:
+    def _match(self, lines: Iterable[int], items: Iterable[int], step: MatchStep) -> None:
         lines, items = tuple(sorted(lines)), tuple(sorted(items))
         self._free_lines.difference_update(lines)
         self._free_items.difference_update(items)
@@ -147,7 +147,7 @@ class _Matching:
             if other is not None and not named.isdisjoint((k, other)):
                 union.join(("item", k), ("item", other))
         for lines, items in union.groups():
-            self._match(lines, items, Step.NUMBER)
+            self._match(lines, items, MatchStep.NUMBER)
 
     # --- one side takes back itself
 
@@ -163,17 +163,17 @@ class _Matching:
             if not back or not booked:
                 continue
             if len(booked) == len(back):
-                self._match(booked + back, (), Step.REVERSAL)
+                self._match(booked + back, (), MatchStep.REVERSAL)
             elif len(booked) > len(back) and len({self.lines[k].period for k in booked}) == 1:
                 # They are alike: it does not matter which of them was taken back.
-                self._match(sorted(booked, key=self._when)[: len(back)] + back, (), Step.REVERSAL)
+                self._match(sorted(booked, key=self._when)[: len(back)] + back, (), MatchStep.REVERSAL)
             else:
                 self._doubt(booked + back, ())
         ids = {item.id: k for k, item in enumerate(self.items)}
         for k, item in enumerate(self.items):
             other = None if item.reverses is None else ids.get(item.reverses)
             if other is not None and {k, other} <= self._free_items:
-                self._match((), (k, other), Step.REVERSAL)
+                self._match((), (k, other), MatchStep.REVERSAL)
 
     def _when(self, k: int) -> tuple[int, int]:
         return self.lines[k].day.toordinal(), k
@@ -230,7 +230,7 @@ class _Matching:
 
     def _take(self, found: Paired) -> None:
         for line, item in found.pairs:
-            self._match((line,), (item,), Step.COUNTERPART)
+            self._match((line,), (item,), MatchStep.COUNTERPART)
         for lines, items in found.doubts:
             self._doubt(lines, items)
 
@@ -294,9 +294,9 @@ class _Matching:
             if any(claimed[member] > 1 for member in found):
                 unsure.append((place, found))
             elif whole_is_line:
-                self._match((place,), found, Step.SUM)
+                self._match((place,), found, MatchStep.SUM)
             else:
-                self._match(found, (place,), Step.SUM)
+                self._match(found, (place,), MatchStep.SUM)
         for place, found in unsure:
             if whole_is_line:
                 self._doubt((place,), found)

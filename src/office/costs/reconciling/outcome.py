@@ -29,7 +29,7 @@ OUTCOME_NAMES: Final[Mapping[Outcome, str]] = {
 }  # fmt: skip
 
 
-class Step(StrEnum):
+class MatchStep(StrEnum):
     """By what a match was found."""
 
     NUMBER = "number"
@@ -39,8 +39,8 @@ class Step(StrEnum):
     MANUAL = "manual"
 
 
-STEP_NAMES: Final[Mapping[Step, str]] = {
-    Step.NUMBER: "编号", Step.COUNTERPART: "往来单位和金额", Step.SUM: "多笔合计", Step.REVERSAL: "同方冲销", Step.MANUAL: "人工",
+STEP_NAMES: Final[Mapping[MatchStep, str]] = {
+    MatchStep.NUMBER: "编号", MatchStep.COUNTERPART: "往来单位和金额", MatchStep.SUM: "多笔合计", MatchStep.REVERSAL: "同方冲销", MatchStep.MANUAL: "人工",
 }  # fmt: skip
 ItemKind = Literal["statement", "entry"]
 

@@ -14,7 +14,7 @@ from office.costs.money import yuan
 from office.costs.reconciling.items import Expected, load_expected, months_later
 from office.costs.reconciling.mapping import VoucherMapping
 from office.costs.reconciling.matching import counted_accounts, reconcile
-from office.costs.reconciling.outcome import OUTCOME_NAMES, STEP_NAMES, Outcome, Step
+from office.costs.reconciling.outcome import OUTCOME_NAMES, STEP_NAMES, MatchStep, Outcome
 from office.costs.reconciling.reading import read_vouchers
 from office.costs.reconciling.rows import FoundRow, Side, counts_of, digest_of, found_rows
 from office.costs.statement import READ
@@ -254,12 +254,12 @@ def line_view(row: Any, act: Any) -> dict[str, Any]:
     step, peers = row["step"], list(row["peers"])
     if act is not None:
         by_hand = act["step"] == "match"
-        step = str(Step.MANUAL) if by_hand else None
+        step = str(MatchStep.MANUAL) if by_hand else None
         peers = [no for no in act["body"]["lines"] if no != row["no"]] if by_hand else []
     return found | {
         "standing_name": OUTCOME_NAMES[standing],
         "step": step,
-        "step_name": None if step is None else STEP_NAMES[Step(step)],
+        "step_name": None if step is None else STEP_NAMES[MatchStep(step)],
         "peers": peers,
         "amount": yuan(row["amount_fen"]),
         "period": body.pop("period"),

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
-from office.statistics.indicators.definitions import Indicator
+from office.statistics.indicators.definitions import UseIndicator
 from office.statistics.indicators.facts import CostFact, DispatchFact, Facts, RequestFact, VehicleFact
 from office.statistics.indicators.spans import (
     OFFICE_S,
@@ -43,15 +43,15 @@ class Measured:
     why: str = ""
 
 
-_Found = Mapping[Indicator, Measured]
+_Found = Mapping[UseIndicator, Measured]
 
 
-def compute(facts: Facts) -> dict[Indicator, Measured]:
+def compute(facts: Facts) -> dict[UseIndicator, Measured]:
     """All indicators, in the order of their definitions."""
-    found: dict[Indicator, Measured] = {}
+    found: dict[UseIndicator, Measured] = {}
     for part in (_of_orders, _of_use, _of_odometers, _of_dispatches, _of_requests, _of_costs, _of_vehicles):
         found |= part(facts)
-    return {indicator: found[indicator] for indicator in Indicator}
+    return {indicator: found[indicator] for indicator in UseIndicator}
 
 
 def _share(
@@ -75,8 +75,8 @@ def _within(facts: Facts, moment: datetime | None) -> bool:
 def _of_orders(facts: Facts) -> _Found:
     departed = [order for order in facts.orders if _within(facts, order.left)]
     return {
-        Indicator.TRIPS: Measured(Fraction(len(departed)), len(departed)),
-        Indicator.BACKFILLED: _share(sum(order.backfill for order in departed), len(departed)),
+        UseIndicator.TRIPS: Measured(Fraction(len(departed)), len(departed)),
+        UseIndicator.BACKFILLED: _share(sum(order.backfill for order in departed), len(departed)),
     }
 
 
@@ -106,9 +106,9 @@ def _of_use(facts: Facts) -> _Found:
         (vehicle.id, day) for vehicle in facts.vehicles for day in _dispatchable(facts, vehicle)
     } | departures
     return {
-        Indicator.TASK_HOURS: Measured(hours, counted, missing),
-        Indicator.DEPARTURE_RATE: _share(len(departures), len(possible)),
-        Indicator.TIME_USE: _time_use(
+        UseIndicator.TASK_HOURS: Measured(hours, counted, missing),
+        UseIndicator.DEPARTURE_RATE: _share(len(departures), len(possible)),
+        UseIndicator.TIME_USE: _time_use(
             facts, {v: spans for v, spans in tasks.items() if v in known}, possible
         ),
     }
@@ -176,12 +176,14 @@ def _of_odometers(facts: Facts) -> _Found:
         nothing = Measured(
             None, 0, missing, why="没有车辆有完整的里程表读数 · no vehicle has all odometer readings"
         )
-        return dict.fromkeys((Indicator.DRIVEN_KM, Indicator.ORDERED_KM, Indicator.UNORDERED_KM), nothing)
+        return dict.fromkeys(
+            (UseIndicator.DRIVEN_KM, UseIndicator.ORDERED_KM, UseIndicator.UNORDERED_KM), nothing
+        )
     driven, ordered = sum(each[0] for each in found.values()), sum(each[1] for each in found.values())
     return {
-        Indicator.DRIVEN_KM: Measured(Fraction(driven, 1000), len(found), missing),
-        Indicator.ORDERED_KM: Measured(Fraction(ordered, 1000), len(found), missing),
-        Indicator.UNORDERED_KM: Measured(Fraction(driven - ordered, 1000), len(found), missing),
+        UseIndicator.DRIVEN_KM: Measured(Fraction(driven, 1000), len(found), missing),
+        UseIndicator.ORDERED_KM: Measured(Fraction(ordered, 1000), len(found), missing),
+        UseIndicator.UNORDERED_KM: Measured(Fraction(driven - ordered, 1000), len(found), missing),
     }
 
 
@@ -197,13 +199,13 @@ def _of_dispatches(facts: Facts) -> _Found:
     planned = sum(seconds([each]) for each, _ in ended)
     actual = sum(seconds([each]) for _, each in ended)
     return {
-        Indicator.KEPT_RATE: _share(sum(d.left is not None for d in past), len(past)),
-        Indicator.OVERBOOKED: _share(planned - actual, planned, len(normal) - len(ended), n=len(ended)),
-        Indicator.PUNCTUAL: _share(
+        UseIndicator.KEPT_RATE: _share(sum(d.left is not None for d in past), len(past)),
+        UseIndicator.OVERBOOKED: _share(planned - actual, planned, len(normal) - len(ended), n=len(ended)),
+        UseIndicator.PUNCTUAL: _share(
             sum(d.left is not None and d.left <= d.planned[0] + _PUNCTUAL for d in normal), len(normal)
         ),
-        Indicator.REASSIGNED: _share(sum(d.reassigned for d in due), len(due)),
-        Indicator.POOLED: _share(sum(d.requests > 1 for d in departed), len(departed)),
+        UseIndicator.REASSIGNED: _share(sum(d.reassigned for d in due), len(due)),
+        UseIndicator.POOLED: _share(sum(d.requests > 1 for d in departed), len(departed)),
     }
 
 
@@ -218,12 +220,12 @@ def _of_requests(facts: Facts) -> _Found:
         lambda r: None if r.approved is None or r.assigned is None else (r.approved, r.assigned),
     )
     return {
-        Indicator.APPROVAL_MEDIAN: approval[0],
-        Indicator.APPROVAL_P95: approval[1],
-        Indicator.ASSIGNMENT_MEDIAN: assignment[0],
-        Indicator.ASSIGNMENT_P95: assignment[1],
-        Indicator.NO_VEHICLE: _share(sum(request.no_vehicle for request in approved), len(approved)),
-        Indicator.RATING: _share(sum(rated), len(rated), len(facts.requests) - len(rated), times=1),
+        UseIndicator.APPROVAL_MEDIAN: approval[0],
+        UseIndicator.APPROVAL_P95: approval[1],
+        UseIndicator.ASSIGNMENT_MEDIAN: assignment[0],
+        UseIndicator.ASSIGNMENT_P95: assignment[1],
+        UseIndicator.NO_VEHICLE: _share(sum(request.no_vehicle for request in approved), len(approved)),
+        UseIndicator.RATING: _share(sum(rated), len(rated), len(facts.requests) - len(rated), times=1),
     }
 
 
@@ -258,10 +260,10 @@ def _of_costs(facts: Facts) -> _Found:
     held = sum(1 for vehicle in facts.vehicles if _in_service(facts, vehicle))
     return {
         # 分 a vehicle -> yuan; 分 a metre -> yuan a km.
-        Indicator.COST_OF_VEHICLE: _per(_share(sum(cost.fen for cost in running), held, times=1), 100),
-        Indicator.COST_PER_KM: per_km,
-        Indicator.FUEL: _per_100km(facts, readings, "fuel"),
-        Indicator.POWER: _per_100km(facts, readings, "charging"),
+        UseIndicator.COST_OF_VEHICLE: _per(_share(sum(cost.fen for cost in running), held, times=1), 100),
+        UseIndicator.COST_PER_KM: per_km,
+        UseIndicator.FUEL: _per_100km(facts, readings, "fuel"),
+        UseIndicator.POWER: _per_100km(facts, readings, "charging"),
     }
 
 
@@ -306,4 +308,4 @@ def _per_100km(facts: Facts, readings: Mapping[str, tuple[int, int, date, date]]
 def _of_vehicles(facts: Facts) -> _Found:
     marks = [vehicle.marking for vehicle in facts.vehicles if _in_service(facts, vehicle)]
     painted = marks.count("painted")
-    return {Indicator.MARKED: _share(painted, painted + marks.count("missing"), marks.count(""))}
+    return {UseIndicator.MARKED: _share(painted, painted + marks.count("missing"), marks.count(""))}

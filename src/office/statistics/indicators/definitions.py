@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Indicator(StrEnum):
+class UseIndicator(StrEnum):
     """The indicators that are computed."""
 
     TRIPS = "trips"
@@ -51,8 +51,8 @@ class Definition:
     denominator: str = ""
 
 
-_I = Indicator
-DEFINITIONS: Final[dict[Indicator, Definition]] = {
+_I = UseIndicator
+DEFINITIONS: Final[dict[UseIndicator, Definition]] = {
     _I.TRIPS: Definition("出行次数", "次", "本期内实际出车的派车单数；已批准而未出车的、已取消的不计。", "Orders that departed within the period; not what was approved."),
     _I.TASK_HOURS: Definition("任务时长", "小时", "每辆车从出车到归队各段的并集（重叠只算一次），取本期以内的部分；没有归队时间的不计，另列件数。", "The union over a vehicle of [departure, return], within the period; orders without a return are left out and counted."),
     _I.DRIVEN_KM: Definition("行驶里程", "公里", "每辆车本期最后一次归队与第一次出车的里程表读数之差，包括其间没有派车单的行驶。没有读数的车不计，另列辆数。", "Per vehicle the odometer of the last return less that of the first departure of the period, with what was driven without an order between."),
