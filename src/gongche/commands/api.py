@@ -98,6 +98,7 @@ def refuse_open_cookies(settings: Settings) -> None:
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """HTTP until ``stop``. ``settings.database_url`` is set."""
+    gc.disable()  # what is loaded now is never garbage: looking for some took a seventh of the start
     from api.app import create_app
     from office.dispatch import clock as trips
     from office.supervision import clock
@@ -161,6 +162,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         # What was loaded stays as long as the process. To look through it for garbage holds every request for 0.1 to 0.2 s.
         gc.collect()
         gc.freeze()
+        gc.enable()
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
