@@ -39,9 +39,10 @@ demo: $(STAMP) ## start everything and drive a demo fleet (TRACKS=... adds real 
 month: $(STAMP) ## a labelled month of 854 vehicles, judged and compared with its labels (SEED=1 VEHICLES=854)
 	$(BIN)/gongche scenario --check --seed $(or $(SEED),1) --vehicles $(or $(VEHICLES),854) $(MONTH_ARGS)
 
-test: $(STAMP) ## all tests, side by side (TEST_WORKERS=4), those of faults alone; without the parts some are skipped
+test: $(STAMP) ## all tests, side by side (TEST_WORKERS=4), those of faults after them; without the parts some are skipped
 	$(BIN)/python -m pytest tests --ignore=tests/faults -n $(or $(TEST_WORKERS),auto) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
-	$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+	@# Not beside the others: they look at what happens in time. They wait more than they compute, so two files at once.
+	$(BIN)/python -m pytest tests/faults -n 2 --dist loadfile $(PYTEST_ARGS)
 
 compiled: $(STAMP)
 	@# By one process, before several do it at once.

@@ -13,7 +13,7 @@ async def test_a_bad_line_loses_nothing_and_mixes_up_no_replies() -> None:
         line = made.line
     assert outcome.audit.wrong == [], "\n".join(outcome.audit.wrong)
     assert outcome.audit.replied == outcome.audit.offered > 4_000
-    assert outcome.audit.repeated > 0, "something must have been sent again, or the line was good"
+    # Whether a position is twice in the log is chance: its reply must have been lost, and not the position. That the line was bad is not.
     assert line is not None
     assert line.cuts > 10
     assert line.refused > 0
