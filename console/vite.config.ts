@@ -70,9 +70,10 @@ export default defineConfig({
       output: {
         codeSplitting: {
           groups: [
-            { name: 'vue', test: /node_modules[\\/](@vue|vue|vue-router|pinia|vue-i18n|@intlify|core-js|@tanstack)[\\/]/ },
+            { name: 'vue', priority: 3, test: /node_modules[\\/](@vue|vue|vue-router|pinia|vue-i18n|@intlify|core-js|@tanstack)[\\/]|vite[\\/]preload-helper/ },
             // What many screens share comes in two pieces and not in fifty: a browser fetches six at a time, each after a wait.
-            { name: 'ui', test: /node_modules[\\/]/, minShareCount: 8 },
+            { name: 'ui', priority: 2, test: /node_modules[\\/]/, minShareCount: 8 },
+            { name: 'first', priority: 1, test: /console[\\/]src[\\/]screens[\\/]alerts[\\/](AlertList|texts)|console[\\/]src[\\/]main\.ts/ },
             { name: 'common', test: /console[\\/]src[\\/]/, minShareCount: 8 },
           ],
         },

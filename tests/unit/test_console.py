@@ -17,10 +17,12 @@ from tools.console_sources import ROOT, complaint, source_hash
 
 from api.app import create_app
 from api.console.files import BUILT, load
-from api.console.serving import POLICY, TAKEN, accepted
+from api.console.serving import AHEAD, POLICY, TAKEN, accepted
 from office.identity.subject import PERMISSIONS
 from runtime.settings import Settings
 
+#: Where the sizes of the pages stand that ``AHEAD`` asks for.
+AHEAD_OF = ("composables/usePagedList.ts", "composables/useUnits.ts")
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 
 
@@ -55,6 +57,26 @@ async def test_page_at_every_address_that_a_browser_opens(client: httpx.AsyncCli
         assert "geolocation=()" in answer.headers["permissions-policy"]
     assert "unsafe" not in POLICY
     assert "http" not in POLICY
+
+
+def test_what_is_fetched_ahead_is_what_the_work_list_asks_for() -> None:
+    source = Path(__file__).resolve().parents[2] / "console/src"
+    pages = [
+        re.search(r"^(?:export )?const PAGE = (\d+)$", (source / file).read_text("utf-8"), re.M)
+        for file in AHEAD_OF
+    ]
+    assert [page and page[1] for page in pages] == [path.rpartition("=")[2] for path in AHEAD["/alerts"]]
+
+
+async def test_the_work_list_is_fetched_beside_the_scripts(client: httpx.AsyncClient) -> None:
+    signed_in = HTML | {"Cookie": "other=1; __Host-gongche=x"}
+    told = (await client.get("/alerts", headers=signed_in)).headers["link"]
+    assert re.findall(r"<([^>]+)>; rel=preload; as=fetch; crossorigin=anonymous", told) == list(
+        AHEAD["/alerts"]
+    )
+    # Nobody who is not signed in, no list that the address describes, no other page.
+    for path, headers in (("/alerts", HTML), ("/alerts?rule=mileage", signed_in), ("/cases", signed_in)):
+        assert "link" not in (await client.get(path, headers=headers)).headers, path
 
 
 async def test_what_is_of_the_api_stays_so(client: httpx.AsyncClient) -> None:

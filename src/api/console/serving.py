@@ -40,6 +40,9 @@ _HEADERS: Final = {
 }
 #: How the addresses of the API begin; no screen may. A test compares this with the API's own description.
 TAKEN: Final = frozenset({"v1", "docs", "openapi.json", "healthz", "readyz", "metrics"})
+#: What the work list asks for first, in the words of the console (screens/alerts/alerts.ts, composables/useUnits.ts), by its address.
+#: A browser fetches it beside the scripts and not after them.
+AHEAD: Final = {"/alerts": ("/v1/alerts?limit=200", "/v1/organisations?limit=1000")}
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"
 
@@ -102,7 +105,20 @@ class Console:
         scope["route"] = _ROUTE
         response = answer(file, Headers(scope=scope), head=scope["method"] == "HEAD")
         response.headers["Content-Security-Policy"] = self._policy
+        if ahead := self._ahead(scope):
+            response.headers["Link"] = ahead
         await response(scope, receive, send)
+
+    def _ahead(self, scope: Scope) -> str:
+        """The ``Link`` header of a page; empty where nobody is signed in, or where the address names what the list should hold."""
+        wanted = AHEAD.get(scope["path"], ())
+        if (
+            not wanted
+            or scope.get("query_string")
+            or "gongche=" not in Headers(scope=scope).get("cookie", "")
+        ):
+            return ""
+        return ", ".join(f"<{path}>; rel=preload; as=fetch; crossorigin=anonymous" for path in wanted)
 
     def _find(self, scope: Scope) -> File | None:
         """The file at an address; the page where a browser opens an address of its own; None = not ours."""
