@@ -35,7 +35,7 @@ MOBILE: Final = {
 #: The others of the office: they do not break.
 OTHERS: Final = (
     "/live", "/tracks", "/registry/vehicles", "/fences", "/parameters", "/backtests", "/statistics", "/assessment", "/cockpit", "/complaints",
-    "/cases/new", "/cases?view=board", "/quality",
+    "/cases/new", "/cases?view=board", "/quality", "/drivers/roster", "/call-backs",
 )  # fmt: skip
 #: What sticks out of the page, and what of it is too small for a thumb. Links within a sentence and what is not shown do not count.
 LOOK: Final = """() => {
