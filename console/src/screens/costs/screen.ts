@@ -15,5 +15,9 @@ export default defineScreen({
     { path: '/costs/statements', name: 'statements', component: () => import('./StatementList.vue') },
     { path: '/costs/statements/:id', name: 'statement', component: () => import('./StatementPage.vue') },
     { path: '/costs/trips/:id', name: 'trip-cost', component: () => import('./TripCostPage.vue') },
+    { path: '/costs/entries', name: 'cost-entries', component: () => import('./EntryList.vue') },
+    { path: '/costs/entries/new', name: 'cost-entry-new', component: () => import('./EntryForm.vue'), meta: { permissions: ['costs:write'] } },
+    { path: '/costs/entries/:id/correct', name: 'cost-entry-correct', component: () => import('./EntryForm.vue'), meta: { permissions: ['costs:write'] } },
+    { path: '/costs/entries/:id', name: 'cost-entry', component: () => import('./EntryPage.vue') },
   ],
 })
