@@ -19,5 +19,9 @@ export default defineScreen({
     { path: '/costs/entries/new', name: 'cost-entry-new', component: () => import('./EntryForm.vue'), meta: { permissions: ['costs:write'] } },
     { path: '/costs/entries/:id/correct', name: 'cost-entry-correct', component: () => import('./EntryForm.vue'), meta: { permissions: ['costs:write'] } },
     { path: '/costs/entries/:id', name: 'cost-entry', component: () => import('./EntryPage.vue') },
+    { path: '/costs/reconciliations', name: 'reconciliations', component: () => import('./RunList.vue') },
+    { path: '/costs/reconciliations/new', name: 'reconciliation-new', component: () => import('./RunForm.vue'), meta: { permissions: ['costs:reconcile'] } },
+    { path: '/costs/reconciliations/:id', name: 'reconciliation', component: () => import('./RunPage.vue') },
+    { path: '/costs/mappings', name: 'voucher-mappings', component: () => import('./MappingPage.vue') },
   ],
 })
