@@ -23,5 +23,6 @@ export default defineScreen({
     { path: '/costs/reconciliations/new', name: 'reconciliation-new', component: () => import('./RunForm.vue'), meta: { permissions: ['costs:reconcile'] } },
     { path: '/costs/reconciliations/:id', name: 'reconciliation', component: () => import('./RunPage.vue') },
     { path: '/costs/mappings', name: 'voucher-mappings', component: () => import('./MappingPage.vue') },
+    { path: '/costs/indicators', name: 'indicators', component: () => import('./IndicatorPage.vue') },
   ],
 })
