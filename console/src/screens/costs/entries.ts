@@ -132,12 +132,14 @@ export function placedAt(problem: ApiProblem | null, say: (text: string) => stri
   return { flaws, others }
 }
 
+/** What the program keeps with a reversal: it stands elsewhere on the page. */
+const KEPT: readonly string[] = ['source', 'version', 'created_at', 'designated', 'reverses']
 /** What a version says, name and value, in the order of the form. */
 export function versionWords(body: Record<string, unknown>): { name: string; value: string; coded?: 'kind' | 'payer' }[] {
   const said = (body.contents ?? {}) as Record<string, unknown>
   const found: { name: string; value: string; coded?: 'kind' | 'payer' }[] = []
   for (const [name, value] of Object.entries(said)) {
-    if (value === null || value === '' || typeof value === 'object') continue
+    if (value === null || value === '' || typeof value === 'object' || KEPT.includes(name)) continue
     const kind = said.kind as CostKind
     if (name === 'kind' || name === 'payer') found.push({ name, value: String(value), coded: name })
     else if (typeof value === 'number') found.push({ name: NAMED[name] ?? name, value: name === 'quantity' ? quantityText(kind, value) : name.endsWith('_fen') ? yuan(value) : String(value) })

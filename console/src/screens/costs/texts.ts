@@ -5,7 +5,7 @@ export default {
     vehicle: '车辆', vehicleHint: '车牌或车辆编号', kindOf: '费用种类', marks: '标记', more: '更多：承担人、会计期间、驾驶员、派车单等', versionNo: '第 {version} 版', linesOf: '{count} 行', serial: '台账流水号', chooseUnit: '请选择单位。',
     leaveTitle: '离开此页？', leave: '填写的内容尚未保存，离开后不保留。', leaveYes: '离开',
     statement: '结算单', noStatement: '还没有结算单', noStatementText: '平台按月出具的结算单显示在这里，由单位负责人确认、财务登记付款。', noStatementDraw: '月末之后在此出具：收进所有已确认、当月及以前归队的用车。',
-    draw: '出具结算单', drawNow: '出具', onlyUnit: '只出具这个单位的（可不选）', platformNeeded: '请选择平台。', drawNote: '一次全部办成，或者都不办；出具后申请随之已结算，价格冻结。已有当月结算单的单位不再出第二张。',
+    draw: '出具结算单', drawNow: '出具', onlyUnit: '只出具这个单位（编号，可不填）', unitId: '用车单位编号', platformNeeded: '请选择平台。', drawNote: '一次全部办成，或者都不办；出具后申请随之已结算，价格冻结。已有当月结算单的单位不再出第二张。',
     drawnCount: '{month}：新出具 {drawn} 张，已有 {there} 张，未收进 {left} 份申请', wasThere: '已有：', leftOut: '未收进的申请', firstOf: '列出前 {shown} 份，共 {count} 份', dispatch: '派车单', tripFacts: '结算要素',
     objected: '有异议', objectedLong: '有异议待答复', silent: '默认确认', take: '本月第 {no} 张', inWords: '大写：', drawnAt: '出具', objectBy: '异议期至', termOver: '异议期已满', confirmedAt: '确认', paidAt: '付款', receivedAt: '收款',
     steps: '您现在可以办理', correctAtLine: '冲正：在下面的明细中打开要更正的一行办理。', done: '已办理：{step}', centres: '按经费科目', centre: '经费科目', noCentre: '（未填）', thread: '经过', program: '系统', delegated: '受委托', digest: '全部明细的 SHA-256', line: '行号',
@@ -37,7 +37,7 @@ export default {
     versionStep: { enter: '登记', correct: '更正', reverse: '冲正' }, source: { entered: '人工登记', file: '文件导入', reversal: '冲正' }, findings: { unit_paid_fine: '单位承担了应由驾驶员承担的罚款' }, payer: { unit: '单位', driver: '驾驶员', insurer: '保险' }, quantityOf: { litres: '数量（升）', kwh: '数量（千瓦时）', times: '数量（次）' },
     cost: {
       kind: '费用种类', organisation: '单位', vehicle: '车辆编号', day: '发生日', amount: '金额（元）', quantity: '数量', price: '单价（元）', vendor: '商户', invoice_no: '发票号码', invoice_code: '发票代码', no_invoice: '没有发票的原因', driver: '驾驶员编号', dispatch: '派车单编号', period: '会计期间', payer: '承担人',
-      budget_class: '经济分类、项目', entry_no: '单位流水号', note: '备注', attachment_sha256: '附件摘要（SHA-256）', reason: '理由', source: '来源', reverses: '冲正的是', version: '版本', created_at: '登记时间', designated: '定点',
+      budget_class: '经济分类、项目', entry_no: '单位流水号', note: '备注', attachment_sha256: '附件摘要（SHA-256）', reason: '理由',
     },
     costHint: { amount: '如 350 或 1,234.50', vendor: '加油站请写登记的名称，用来核对是否定点', invoice_no: '全市只入账一次；没有发票的写原因', no_invoice: '如：路边停车无票', payer: '不选即按种类：罚款、事故自担由驾驶员承担', period: '如 202603；不填即发生日所在月', invoice_code: '数电票没有代码，留空', entry_no: '本单位内不重复', attachment_sha256: '64 位十六进制，一般不填' },
     kind: {
@@ -67,7 +67,7 @@ export default {
     vehicle: 'Vehicle', vehicleHint: 'Plate or id', kindOf: 'Kind', marks: 'Marks', more: 'More: payer, period, driver, dispatch', versionNo: 'version {version}', linesOf: '{count} lines', serial: 'Ledger number', chooseUnit: 'Choose a unit.',
     leaveTitle: 'Leave this page?', leave: 'What you have typed is not saved yet, and will be lost.', leaveYes: 'Leave',
     statement: 'Statement', noStatement: 'No statements yet', noStatementText: 'The statements that platforms draw each month are shown here: the head of the unit confirms them, finance enters the payment.', noStatementDraw: 'Drawn here after the end of a month: all confirmed trips that returned in it or before.',
-    draw: 'Draw statements', drawNow: 'Draw', onlyUnit: 'Of this unit only (optional)', platformNeeded: 'Choose the platform.', drawNote: 'All or nothing; the requests become settled and the prices are frozen. A unit that has its statement of the month gets no second one.',
+    draw: 'Draw statements', drawNow: 'Draw', onlyUnit: 'Of this unit only (id, optional)', unitId: 'Id of the unit', platformNeeded: 'Choose the platform.', drawNote: 'All or nothing; the requests become settled and the prices are frozen. A unit that has its statement of the month gets no second one.',
     drawnCount: '{month}: {drawn} drawn, {there} there already, {left} requests left out', wasThere: 'There already: ', leftOut: 'Requests left out', firstOf: 'the first {shown} of {count}', dispatch: 'Dispatch', tripFacts: 'Facts for the price',
     objected: 'objection', objectedLong: 'an objection waits for its answer', silent: 'confirmed by silence', take: 'no. {no} of the month', inWords: 'In words: ', drawnAt: 'Drawn', objectBy: 'Objections until', termOver: 'term over', confirmedAt: 'Confirmed', paidAt: 'Paid', receivedAt: 'Received',
     steps: 'What you can do now', correctAtLine: 'A correction is made at the line: open it below.', done: 'Done: {step}', centres: 'By cost centre', centre: 'Cost centre', noCentre: '(none)', thread: 'History', program: 'system', delegated: 'by delegation', digest: 'SHA-256 of all lines', line: 'Line',
@@ -99,7 +99,7 @@ export default {
     versionStep: { enter: 'entered', correct: 'corrected', reverse: 'reversed' }, source: { entered: 'entered by hand', file: 'from a file', reversal: 'reversal' }, findings: { unit_paid_fine: 'the unit paid a fine of the driver' }, payer: { unit: 'unit', driver: 'driver', insurer: 'insurer' }, quantityOf: { litres: 'Quantity (l)', kwh: 'Quantity (kWh)', times: 'Quantity (times)' },
     cost: {
       kind: 'Kind', organisation: 'Unit', vehicle: 'Vehicle id', day: 'Day', amount: 'Amount (yuan)', quantity: 'Quantity', price: 'Unit price (yuan)', vendor: 'Vendor', invoice_no: 'Invoice number', invoice_code: 'Invoice code', no_invoice: 'Why there is no invoice', driver: 'Driver id', dispatch: 'Dispatch id', period: 'Period', payer: 'Borne by',
-      budget_class: 'Budget class', entry_no: 'Number of the unit', note: 'Note', attachment_sha256: 'Attachment (SHA-256)', reason: 'Reason', source: 'Source', reverses: 'Reverses', version: 'Version', created_at: 'Entered', designated: 'Designated',
+      budget_class: 'Budget class', entry_no: 'Number of the unit', note: 'Note', attachment_sha256: 'Attachment (SHA-256)', reason: 'Reason',
     },
     costHint: { amount: 'Such as 350 or 1,234.50', vendor: 'Stations by their registered name', invoice_no: 'Booked once in the whole city; else say why there is none', no_invoice: 'Such as: street parking without a receipt', payer: 'Empty: by kind; fines and accidents are the driver\'s', period: 'Such as 202603; empty: the month of the day', invoice_code: 'Digital invoices have none', entry_no: 'Unique in the unit', attachment_sha256: '64 hexadecimal digits, mostly empty' },
     kind: {
