@@ -14,7 +14,7 @@ export function kmWords(distance: NonNullable<Product['distance']>, say: Say): s
   for (const band of distance.bands) {
     const end = band.to_km ?? null
     const where = end === null ? (from ? say('beyond', { km: from }) : say('everyKm')) : say('upTo', { from, to: end })
-    const parts = [band.flat_fen ? say('flat', { yuan: yuan(band.flat_fen) }) : '', band.fen_per_km ? say(band.counts === 'all' ? 'perKmAll' : 'perKm', { yuan: yuan(band.fen_per_km) }) : '']
+    const parts = [band.flat_fen ? say('flat', { yuan: yuan(band.flat_fen) }) : '', band.fen_per_km ? say(band.counts === 'all' ? 'perKmAll' : from && distance.method === 'last' ? 'perKmBeyond' : 'perKm', { yuan: yuan(band.fen_per_km) }) : '']
     found.push(`${where}${parts.filter(Boolean).join('＋') || say('free')}`)
     from = end ?? from
   }
