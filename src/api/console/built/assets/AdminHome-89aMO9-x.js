@@ -1,1 +1,0 @@
-import{F as e,It as t,P as n,Q as r,V as i,at as a,s as o}from"./vue-Dej6r7Oe.js";import{o as s}from"./index-DiKyR2lU.js";import{Kt as c,Wt as l}from"./common-CXbwSVNF.js";var u=i({__name:`AdminHome`,setup(i){let u=c(),d=o(),f=l.find(e=>u.can(...e.permissions));return r(()=>{f&&d.replace(`/admin/${f.name}`)}),(r,i)=>t(f)?e(``,!0):(a(),n(s,{key:0}))}});export{u as default};

@@ -1,1 +1,0 @@
-import{F as e,It as t,P as n,Q as r,V as i,at as a,s as o}from"./vue-Dej6r7Oe.js";import{Kt as s}from"./common-CXbwSVNF.js";import{c,o as l}from"./index-DiKyR2lU.js";var u=i({__name:`HomePage`,setup(i){var u;let d=s(),f=o(),p=(u=c(d.can)[0])==null?void 0:u.screens[0];return r(()=>{p&&f.replace(p.path)}),(r,i)=>t(p)?e(``,!0):(a(),n(l,{key:0}))}});export{u as default};

@@ -1,1 +1,0 @@
-import{n as e}from"./rolldown-runtime-4tVxZq34.js";import{It as t,P as n,V as r,at as i,n as a}from"./vue-Dej6r7Oe.js";import{Ut as o}from"./common-CXbwSVNF.js";var s=r({__name:`NotFoundPage`,setup(e){let{t:r}=a();return(e,a)=>(i(),n(o,{title:t(r)(`notFound.title`),text:t(r)(`notFound.text`)},null,8,[`title`,`text`]))}}),c=e({default:()=>l}),l=s;export{c as n,l as t};

@@ -1,2 +1,0 @@
-var e=e=>/^[=+\-@\t\r]/.test(e)&&!/^[+-]?\d+(\.\d+)?$/.test(e)?`'${e}`:e,t=e=>/[",\t\r\n;]/.test(e)?`"${e.replace(/"/g,`""`)}"`:e;function n(n){return`\uFEFF${n.map(n=>n.map(n=>t(e(n))).join(`,`)).join(`\r
-`)}\r\n`}function r(e,t){let n=URL.createObjectURL(e),r=document.createElement(`a`);r.href=n,r.download=t,r.click(),setTimeout(()=>URL.revokeObjectURL(n),6e4)}var i=(e,t,n=`text/csv;charset=utf-8`)=>r(new Blob([e],{type:n}),t);export{r as n,n as r,i as t};

@@ -1,0 +1,1 @@
+function e(e,t,n,r){return e.state===`asked`?[...t?[`approve`,`reject`]:[],...n?[`cancel`]:[]]:e.state===`approved`&&n&&Date.parse(e.to)>r?[`cancel`]:[]}var t={asked:{kind:`care`,sign:`◇`},approved:{kind:`good`,sign:`✓`},rejected:{kind:`bad`,sign:`！`},cancelled:{kind:`plain`,sign:`✕`},ended:{kind:`plain`,sign:`■`}},n=e=>t[e];export{e as n,n as t};

@@ -1,0 +1,1 @@
+var e=[`drivers-mine`,`drivers-roster`,`drivers-leaves`,`drivers-sheets`];export{e as t};

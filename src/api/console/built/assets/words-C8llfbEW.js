@@ -1,1 +1,0 @@
-import{mn as e}from"./common-CXbwSVNF.js";var t=t=>t?e({zh:t[0],en:t[1]}):``;export{t};
