@@ -1,30 +1,42 @@
-// The first list that a page shows: its rows come before its filters and units, which take longer to make than everything else.
-import { inject, onScopeDispose, provide, ref, watch, type InjectionKey, type Ref } from 'vue'
+// The first list that a page shows: its rows come before its filters, its units and the menu of the frame, which take longer to make than
+// everything else.
+import { inject, onMounted, onScopeDispose, provide, readonly, ref, watch, type InjectionKey, type Ref } from 'vue'
 
 const WHOLE: InjectionKey<Readonly<Ref<boolean>>> = Symbol('whole')
 /** Where there are no rows yet (the server is slow, or refuses) the rest does not wait longer. */
 const LONGEST_MS = 400
-let seen = false
+const whole = ref(false)
+let lists = 0
+const end = (): void => {
+  whole.value = true
+}
 
-/** For what is around a list: false until its rows have been drawn. Only once after the page was loaded; later everything comes together. */
+/** For a list: false until its rows have been drawn. Only once after the page was loaded; later everything comes together. */
 export function useFirstSight(loading: () => boolean): Readonly<Ref<boolean>> {
-  const whole = ref(seen)
   provide(WHOLE, whole)
-  if (seen) return whole
-  const end = (): void => {
-    seen = true
-    whole.value = true
-  }
+  if (whole.value) return readonly(whole)
+  lists += 1
   const late = setTimeout(end, LONGEST_MS)
   onScopeDispose(() => clearTimeout(late))
   watch(loading, (waits) => {
-    // After the next picture: a frame begins before it is drawn.
-    if (!waits) requestAnimationFrame(() => setTimeout(end))
+    if (waits) return
+    clearTimeout(late)
+    // The frame after the one that draws them; a window that nobody sees has no frames.
+    setTimeout(end, LONGEST_MS)
+    requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(end)))
   }, { immediate: true, flush: 'post' })
-  return whole
+  return readonly(whole)
 }
 
-/** For what is within it, at whatever depth; true outside of lists. */
+/** For what is within a list, at whatever depth; true elsewhere. */
 export function useWhole(): Readonly<Ref<boolean>> {
   return inject(WHOLE, ref(true))
+}
+
+/** For the frame: as for a list, where the first page is one. */
+export function useFrameWhole(): Readonly<Ref<boolean>> {
+  onMounted(() => {
+    if (lists === 0) end()
+  })
+  return readonly(whole)
 }
