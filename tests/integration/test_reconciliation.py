@@ -226,6 +226,7 @@ async def test_who_may_and_what_is_refused(money: CostSite) -> None:
     assert (await money.ask("other", "GET", "reconciliations"))["items"] == []
     told = await send(money, "other", FILE, 422, organisation="wsj")
     assert "不在本次对账" in told["errors"][0]["message"]
+    assert told["errors"][0]["row"] == 2  # as people count, below the head
     await send(money, "money", FILE, 422, until="202601")
     await send(money, "money", FILE, 422, until="202712")
     await send(money, "money", FILE, 422, until="202613")

@@ -16,8 +16,8 @@ from office.costs.reconciling.mapping import VoucherMapping
 from office.costs.reconciling.table_rows import header_key, table_rows
 from office.costs.reconciling.voucher import FIELDS, REQUIRED, SUM_WORDS, VoucherLine
 from office.costs.reconciling.xml_rows import xml_rows
-from registry.bulk import MAX_FLAWS
-from registry.refusals import Flaw, RefusedError, UnreadableError
+from registry.bulk import MAX_FLAWS, ImportRefusedError
+from registry.refusals import Flaw, UnreadableError
 from registry.spelling import name_key
 from registry.statements.cells import Cell, code_of, day_of, number_of, text_of
 
@@ -44,7 +44,7 @@ def read_vouchers(
     data: bytes, charset: str | None, mapping: VoucherMapping, organisation: str, units: Mapping[str, str]
 ) -> Vouchers:
     """The lines of a file. ``organisation``: of rows that name no unit; ``units``: ids and names that may stand there -> id. Raises
-    UnreadableError for what is no file of vouchers, RefusedError with the first flaws."""
+    UnreadableError for what is no file of vouchers, ImportRefusedError with the first flaws and their rows."""
     if len(data) > MOST_BYTES:
         raise UnreadableError(
             f"文件超过 {MOST_BYTES >> 20} MiB，请分期间导入 · larger than {MOST_BYTES >> 20} MiB; import by period"
@@ -57,7 +57,7 @@ def read_vouchers(
         for row, cells, first in table_rows(data, charset, headers):
             reader.read(row, cells, first)
     if reader.flaws:
-        raise RefusedError(reader.flaws[:MAX_FLAWS])
+        raise ImportRefusedError(reader.flaws)
     if not reader.lines:
         raise UnreadableError("文件中没有凭证分录 · the file has no line of a voucher")
     return Vouchers(reader.lines, reader.totals, reader.closings)
