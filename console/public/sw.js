@@ -16,8 +16,9 @@ self.addEventListener('message', (event) => {
 async function keep(files) {
   const page = await fetch('/', { cache: 'no-store' })
   const text = await page.clone().text()
-  // Another build came between: this one's files would not fit its page.
-  if (!page.ok || !files.some((one) => one.startsWith('/assets/index-') && text.includes(one))) return
+  // Another build came between: this one's files would not fit its page. (Names of files hold what is in them.)
+  const scripts = [...text.matchAll(/<script[^>]* src="([^"]+)"/g)].map((found) => found[1])
+  if (!page.ok || scripts.length === 0 || scripts.some((one) => !files.includes(one))) return
   const shell = await caches.open(SHELL)
   const kept = new Set((await shell.keys()).map((one) => new URL(one.url).pathname))
   await shell.addAll(files.filter((one) => !kept.has(one)))
