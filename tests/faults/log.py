@@ -14,6 +14,7 @@ from runtime.arrays import Ints
 from telemetry.log.base import POSITIONS
 from telemetry.log.codec import decode
 from tests.faults.plan import STEP_S, Plan
+from tests.waiting import until
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,14 @@ class Log:
     async def _consumer(self) -> tuple[AIOKafkaConsumer, list[TopicPartition]]:
         consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
         await consumer.start()
-        await consumer._client.force_metadata_update()
-        parts = [TopicPartition(POSITIONS, k) for k in sorted(consumer.partitions_for_topic(POSITIONS) or ())]
+
+        async def known() -> bool:
+            """A broker that has just come back knows no topics for a while; a log without partitions would pass for an empty one."""
+            await consumer._client.force_metadata_update()
+            return bool(consumer.partitions_for_topic(POSITIONS))
+
+        await until(known, "Kafka knows the topic of positions")
+        parts = [TopicPartition(POSITIONS, k) for k in sorted(consumer.partitions_for_topic(POSITIONS))]
         consumer.assign(parts)
         return consumer, parts
 
