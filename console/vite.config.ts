@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { ElementPlusResolver } from 'unplugin-vue-components/resolvers'
 import Components from 'unplugin-vue-components/vite'
-import type { HtmlTagDescriptor, Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
 
 // `python -m tools.console --dev` names the API that the development server passes requests on to.
@@ -20,36 +19,10 @@ const workerPolyfills = {
   },
 }
 
-/** The work list is where most people begin. The page names its files, so that they come with the first ones and not after them.
- * A style sheet is used at once: a browser complains of one that was only preloaded and that the page at hand does not need. */
-const FIRST = ['screens/alerts/AlertList.vue', 'screens/alerts/texts.ts']
-const firstScreen: Plugin = {
-  name: 'first-screen',
-  transformIndexHtml: {
-    order: 'post',
-    handler: (html, { bundle = {} }) => {
-      const links = new Map<string, HtmlTagDescriptor>()
-      const add = (href: string, attrs: Record<string, string | boolean>): void => {
-        if (!html.includes(href)) links.set(href, { tag: 'link', attrs: { ...attrs, crossorigin: true, href: `/${href}` }, injectTo: 'head' })
-      }
-      for (const chunk of Object.values(bundle)) {
-        if (chunk.type !== 'chunk' || !FIRST.some((name) => chunk.facadeModuleId?.endsWith(name))) continue
-        for (const name of [chunk.fileName, ...chunk.imports]) {
-          add(name, { rel: 'modulepreload' })
-          const part = bundle[name]
-          if (part?.type === 'chunk') part.viteMetadata?.importedCss.forEach((css) => add(css, { rel: 'stylesheet' }))
-        }
-      }
-      return [...links.values()]
-    },
-  },
-}
-
 export default defineConfig({
   worker: { format: 'es', plugins: () => [workerPolyfills] },
   plugins: [
     vue(),
-    firstScreen,
     // Only the components of Element Plus that a template names come in, each with its own style sheet.
     Components({ dts: false, dirs: [], resolvers: [ElementPlusResolver({ importStyle: 'css' })] }),
   ],
@@ -73,6 +46,7 @@ export default defineConfig({
             { name: 'vue', priority: 3, test: /node_modules[\\/](@vue|vue|vue-router|pinia|vue-i18n|@intlify|core-js|@tanstack)[\\/]|vite[\\/]preload-helper/ },
             // What many screens share comes in two pieces and not in fifty: a browser fetches six at a time, each after a wait.
             { name: 'ui', priority: 2, test: /node_modules[\\/]/, minShareCount: 8 },
+            // The work list is where most people begin: what it needs comes with the page, in one piece.
             { name: 'first', priority: 1, test: /console[\\/]src[\\/]screens[\\/]alerts[\\/](AlertList|texts)|console[\\/]src[\\/]main\.ts/ },
             { name: 'common', test: /console[\\/]src[\\/]/, minShareCount: 8 },
           ],

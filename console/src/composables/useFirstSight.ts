@@ -1,6 +1,6 @@
 // The first list that a page shows: its rows come before its filters, its units and the menu of the frame, which take longer to make than
 // everything else.
-import { inject, onMounted, onScopeDispose, provide, readonly, ref, watch, type InjectionKey, type Ref } from 'vue'
+import { inject, onMounted, provide, readonly, ref, watch, type InjectionKey, type Ref } from 'vue'
 
 const WHOLE: InjectionKey<Readonly<Ref<boolean>>> = Symbol('whole')
 /** Where there are no rows yet (the server is slow, or refuses) the rest does not wait longer. */
@@ -16,14 +16,11 @@ export function useFirstSight(loading: () => boolean): Readonly<Ref<boolean>> {
   provide(WHOLE, whole)
   if (whole.value) return readonly(whole)
   lists += 1
-  const late = setTimeout(end, LONGEST_MS)
-  onScopeDispose(() => clearTimeout(late))
+  // Whatever becomes of this list: the frame waits too.
+  setTimeout(end, LONGEST_MS)
   watch(loading, (waits) => {
-    if (waits) return
-    clearTimeout(late)
-    // The frame after the one that draws them; a window that nobody sees has no frames.
-    setTimeout(end, LONGEST_MS)
-    requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(end)))
+    // The frame after the one that draws them.
+    if (!waits) requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(end)))
   }, { immediate: true, flush: 'post' })
   return readonly(whole)
 }

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.auth.cookies import PLAIN_COOKIE
 from api.console.files import ENCODINGS, INDEX, File, load
 
 
@@ -115,7 +116,7 @@ class Console:
         if (
             not wanted
             or scope.get("query_string")
-            or "gongche=" not in Headers(scope=scope).get("cookie", "")
+            or f"{PLAIN_COOKIE}=" not in Headers(scope=scope).get("cookie", "")  # the other one ends so, too
         ):
             return ""
         return ", ".join(f"<{path}>; rel=preload; as=fetch; crossorigin=anonymous" for path in wanted)
