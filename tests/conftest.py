@@ -34,10 +34,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-async def _without_syncing(dsn: str) -> None:
-    """Spare the disk: nobody needs these data after a power cut. Tests that kill a PostgreSQL have one of their own."""
+async def _for_tests(dsn: str) -> None:
+    """Spare the disk: nobody needs these data after a power cut. Tests that kill a PostgreSQL have one of their own.
+
+    Nothing is vacuumed or analysed unasked: a database lives for seconds, and a snapshot of that work, taken while a test
+    vacuums its table, would leave pages that an index does not answer alone, so another plan.
+    """
     connection = await asyncpg.connect(dsn)
-    for name in ("fsync", "full_page_writes"):
+    for name in ("fsync", "full_page_writes", "autovacuum"):
         await connection.execute(f"ALTER SYSTEM SET {name} = off")
     await connection.execute("SELECT pg_reload_conf()")
     await connection.close()
@@ -54,7 +58,7 @@ def postgres_dsn() -> Iterator[str]:
     folder.chmod(0o755)
     try:
         with embedded_server(folder) as dsn:
-            asyncio.run(_without_syncing(dsn))
+            asyncio.run(_for_tests(dsn))
             yield dsn
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -226,8 +226,11 @@ describe('a proxy that keeps the line back', () => {
     expect(asked).toEqual([null, null, 1])
     expect(lines).toEqual(['connecting', 'lost', 'polling'])
     await vi.advanceTimersByTimeAsync(2 * POLL_MS + 100)
-    expect(asked).toEqual([null, null, 1, 1, 1])
-    expect(frames).toBe(3)
+    expect(asked).toEqual([null, null, 1, 1, null])
+    expect(frames).toBe(2)
+    // Still kept back: twice as many short answers until the next look.
+    await vi.advanceTimersByTimeAsync(2 * SILENT_MS + 4 * POLL_MS + 2_000)
+    expect(asked).toEqual([null, null, 1, 1, null, null, 1, 1, 1, 1, null])
     stream.stop()
     await running
   })

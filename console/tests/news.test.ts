@@ -82,9 +82,29 @@ describe('the line of news', () => {
     const one = site([nothing, saysAll(BEGIN, alert(1), end), saysAll('id: c1\n\n', end), says(BEGIN)])
     const running = one.stream.run()
     await vi.advanceTimersByTimeAsync(FIRST_MS + 100)
-    expect(one.asked).toEqual([['', null], ['', POLL_S], ['c1', POLL_S], ['c1', POLL_S]])
+    // After two short answers the open line is tried again: that was a server that was slow once.
+    expect(one.asked).toEqual([['', null], ['', POLL_S], ['c1', POLL_S], ['c1', null]])
     expect(one.told).toEqual(['a1 1'])
+    expect(one.lines).toEqual(['connecting', 'polling', 'live'])
+    one.stream.stop()
+    await running
+  })
+  it('that stays kept back is tried again after more and more short answers', async () => {
+    const end = 'id: c1\n\nevent: end\ndata: {"reason":"time_is_up"}\n\n'
+    let open = nothing
+    const one = site(Array.from({ length: 300 }, () => (seconds: number | null) => (seconds === null ? open : saysAll(end))(seconds)))
+    const running = one.stream.run()
+    await vi.advanceTimersByTimeAsync(7 * FIRST_MS)
+    const short: number[] = []
+    for (const [, seconds] of one.asked) {
+      if (seconds === null) short.push(0)
+      else short[short.length - 1] = (short.at(-1) ?? 0) + 1
+    }
+    expect(short.slice(0, 7)).toEqual([2, 4, 8, 16, 32, 60, 60])
     expect(one.lines).toEqual(['connecting', 'polling'])
+    open = says(BEGIN)
+    await vi.advanceTimersByTimeAsync(FIRST_MS + 100)
+    expect(one.lines).toEqual(['connecting', 'polling', 'live'])
     one.stream.stop()
     await running
   })

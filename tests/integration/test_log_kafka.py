@@ -488,6 +488,33 @@ async def test_users_and_permissions(own_cluster: Cluster, kafka: Settings) -> N
 # --- brokers that fail ----------------------------------------------------------------------------------------------
 
 
+async def test_many_appends_wait_for_a_slow_broker(
+    own_cluster: Cluster, kafka: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as an append may take, not as long as one request: none fails, and each is there once."""
+    monkeypatch.setattr("telemetry.log.kafka.writer.REQUEST_TIMEOUT_S", 0.3)
+    writer = KafkaLogWriter(kafka)
+    await writer.start()
+    await writer.append([Record(POSITIONS, 0, b"first")])
+    (pid,) = own_cluster.pids.values()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        appends = [asyncio.create_task(writer.append([Record(POSITIONS, 0, b"%d" % k)])) for k in range(40)]
+        ended, _ = await asyncio.wait(appends, timeout=2)  # time: several requests' patience
+        assert not ended
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await asyncio.gather(*appends)
+    await writer.close()
+    reader = KafkaLogReader(kafka)
+    await reader.start()
+    await assigned(reader)
+    assert sorted(record.payload for record in await take(reader, 41)) == sorted(
+        [b"first", *(b"%d" % k for k in range(40))]
+    )
+    await reader.close()
+
+
 async def test_a_broker_that_is_killed_loses_nothing_that_was_confirmed(
     own_cluster: Cluster, kafka: Settings
 ) -> None:

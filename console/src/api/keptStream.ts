@@ -12,8 +12,8 @@ export interface Habits {
   keptBackAfter: number
   /** Between two of them. */
   pollMs: number
-  /** After so many of them the open line is tried again. */
-  tryAgainAfter: number
+  /** After so many of them the open line is tried again at first; each time in vain after twice as many, up to the most. */
+  tryAgainAfter: { first: number; most: number }
 }
 
 /** One answer while it is read. */
@@ -44,6 +44,8 @@ export abstract class KeptStream {
   private silences = 0
   /** Short answers that were asked for; 0: the line is open. */
   private polls = 0
+  /** After how many of them the open line is tried again. */
+  private patience = 0
   private state: LineState | undefined
 
   /** ``waits``: whether it is a person that is waited for, who has to sign in again. */
@@ -67,7 +69,7 @@ export abstract class KeptStream {
         // oxlint-disable-next-line no-await-in-loop
         const meant = await this.once()
         if (this.polls && meant && !this.stopped) {
-          if (this.polls > this.habits.tryAgainAfter) this.polls = this.silences = 0
+          if (this.polls > this.patience) this.polls = this.silences = 0
           // oxlint-disable-next-line no-await-in-loop
           if (this.habits.pollMs) await this.pause(this.habits.pollMs)
           continue
@@ -79,6 +81,7 @@ export abstract class KeptStream {
         if (this.polls) this.polls = this.silences = 0
         else if (this.silences >= this.habits.keptBackAfter) {
           this.polls = 1
+          this.patience = Math.min(this.habits.tryAgainAfter.most, this.patience * 2 || this.habits.tryAgainAfter.first)
           continue
         }
         problem = keptBack ? null : asProblem(error)
@@ -111,6 +114,7 @@ export abstract class KeptStream {
   /** What comes makes sense: the line is there. */
   protected good(): void {
     this.wait = FIRST_WAIT_MS
+    if (!this.polls) this.patience = 0
     this.say(this.polls ? 'polling' : 'live')
   }
 

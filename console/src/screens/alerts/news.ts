@@ -35,7 +35,8 @@ export const FIRST_MS = 6_000
 export const SILENT_MS = 35_000
 /** So long is one answer that a proxy hands on whole. */
 export const POLL_S = 5
-const HABITS = { keptBackAfter: 1, pollMs: 0, tryAgainAfter: 60 }
+// A server that was slow once is asked again soon; a proxy that keeps the line back costs a look each five minutes.
+const HABITS = { keptBackAfter: 1, pollMs: 0, tryAgainAfter: { first: 2, most: 60 } }
 const REMEMBERED = 2_000
 
 export class NewsStream extends KeptStream {

@@ -33,7 +33,7 @@ export const SILENT_MS = 5_000
 const SHORT_S = 1
 export const POLL_MS = 10_000
 /** The server sends a frame at once: twice nothing is no accident. */
-const HABITS = { keptBackAfter: 2, pollMs: POLL_MS, tryAgainAfter: 30 }
+const HABITS = { keptBackAfter: 2, pollMs: POLL_MS, tryAgainAfter: { first: 2, most: 30 } }
 /** Names are asked anew at most so often while they and the frames do not agree. */
 const ROSTER_MS = 2_000
 

@@ -88,7 +88,7 @@ class KafkaLogWriter:
                 await self._send(producer, records)
         except Exception as error:
             if producer is not None:
-                self._retire(producer)
+                self._retire(producer, error)
             if not isinstance(error, (kafka.KafkaError, ConfigurationError, TimeoutError)):
                 raise
             raise await unavailable(self._settings, error) from error
@@ -179,7 +179,7 @@ class KafkaLogWriter:
         async with self._flights:
             waiting: set[asyncio.Future[Any]] = set()
             for batch, topic, partition in flight:
-                future = await producer.send_batch(batch, topic, partition=partition)
+                future = await _queued(producer, batch, topic, partition)
                 future.add_done_callback(_seen)
                 waiting.add(future)
             # Not gather: if we are cancelled, the batches go on; cancelling them would break the producer.
@@ -187,12 +187,26 @@ class KafkaLogWriter:
             for future in done:
                 future.result()
 
-    def _retire(self, producer: AIOKafkaProducer) -> None:
+    def _retire(self, producer: AIOKafkaProducer, why: BaseException | None = None) -> None:
         if self._producer is producer:
             self._producer = None
-        task = asyncio.create_task(_abandon(producer), name="kafka-producer-end")
+        task = asyncio.create_task(_abandon(producer, why), name="kafka-producer-end")
         self._retired.add(task)
         task.add_done_callback(self._retired.discard)
+
+
+async def _queued(producer: AIOKafkaProducer, batch: Any, topic: str, partition: int) -> asyncio.Future[Any]:
+    """Put ``batch`` in its queue, however long that takes: how long an append may take is ``append``'s to say.
+
+    aiokafka (0.14) counts the time spent waiting behind other batches twice and more, so it gives up within seconds where many
+    appends wait for a slow broker. A batch that it refused so was not queued, and none of an idempotent producer's expires.
+    """
+    while True:
+        try:
+            found: asyncio.Future[Any] = await producer.send_batch(batch, topic, partition=partition)
+        except kafka.KafkaTimeoutError:
+            continue
+        return found
 
 
 def _seen(future: asyncio.Future[Any]) -> None:
@@ -201,13 +215,14 @@ def _seen(future: asyncio.Future[Any]) -> None:
         future.exception()
 
 
-async def _abandon(producer: AIOKafkaProducer) -> None:
-    """Stop ``producer`` without waiting for what it holds; whoever waits for that gets an error.
+async def _abandon(producer: AIOKafkaProducer, why: BaseException | None = None) -> None:
+    """Stop ``producer`` without waiting for what it holds; whoever waits for that gets an error, which says ``why``.
 
     ``stop`` alone waits until everything is delivered, which an idempotent producer tries without end. aiokafka has no
     public way to give up, hence the two private names (the version is pinned).
     """
-    producer._message_accumulator.fail_all(kafka.ProducerClosed())
+    told = "" if why is None else f"another append failed: {type(why).__name__} {why}"[:300].rstrip()
+    producer._message_accumulator.fail_all(kafka.ProducerClosed(told))
     sender = producer._sender.sender_task
     if sender is not None:
         sender.cancel()
