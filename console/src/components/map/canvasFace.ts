@@ -3,7 +3,8 @@
 import { CanvasGround } from './canvasGround'
 import type { Face, FaceEvents, View } from './face'
 import type { Ground } from './ground'
-import { HIDDEN, latOf, lonOf, mercatorX, mercatorY, metresAt, NO_TURN, shrunk, type Bounds, type Line, type Look, type Points } from './mercator'
+import { latOf, lonOf, mercatorX, mercatorY, metresAt, shrunk, type Bounds, type Line, type Look, type Points } from './mercator'
+import { copyPoints, Sprites } from './sprites'
 
 const CLOSE_SCALE = 512 * 2 ** 15
 const LEAST_SCALE = 512
@@ -16,6 +17,10 @@ export class CanvasFace implements Face {
   private readonly canvas = document.createElement('canvas')
   private readonly sets = new Map<string, Points>()
   private readonly observer: ResizeObserver
+  /** Of all points. */
+  private readonly picture = document.createElement('canvas')
+  private pixels: ImageData | null = null
+  private readonly sprites = new Sprites()
   private looks: Look[] = []
   private lines: { line: Line; x: Float64Array; y: Float64Array }[] = []
   private x = 0.5
@@ -211,69 +216,23 @@ export class CanvasFace implements Face {
       context.stroke()
     }
     context.setLineDash([])
-    this.sets.forEach((points) => this.drawPoints(context, points, width, height))
+    this.drawPoints(context, width, height, ratio)
   }
 
-  private drawPoints(context: CanvasRenderingContext2D, points: Points, width: number, height: number): void {
-    // One path for each look: thousands of points are then a few strokes of the pen.
-    const part = points.shrinks ? shrunk(Math.log2(this.scale / 512)) : 1
-    this.looks.forEach((look, kind) => {
-      context.beginPath()
-      const half = (look.size * part) / 2
-      for (let k = 0; k < points.count; k++) {
-        const what = points.look[k]
-        if (what !== kind || what === HIDDEN) continue
-        const px = ((points.x[k] as number) - this.x) * this.scale + width / 2
-        const py = ((points.y[k] as number) - this.y) * this.scale + height / 2
-        if (px < -half || py < -half || px > width + half || py > height + half) continue
-        shape(context, look, px, py, half, points.turn[k] ?? NO_TURN)
-      }
-      context.lineWidth = look.shape === 'ring' ? 2 : 1
-      context.strokeStyle = look.shape === 'ring' ? look.colour : '#ffffff'
-      context.fillStyle = look.colour
-      if (look.shape !== 'ring') context.fill()
-      context.stroke()
-    })
-  }
-}
-
-function shape(context: CanvasRenderingContext2D, look: Look, x: number, y: number, half: number, turn: number): void {
-  if (look.shape === 'arrow' && turn !== NO_TURN) {
-    const angle = (turn * 2 * Math.PI) / 180
-    const [s, c] = [Math.sin(angle), Math.cos(angle)]
-    const corners: [number, number][] = [[0, 1], [0.62, -0.85], [0, -0.5], [-0.62, -0.85]]
-    corners.forEach(([across, along], k) => {
-      const [px, py] = [x + half * (across * c + along * s), y + half * (across * s - along * c)]
-      if (k === 0) context.moveTo(px, py)
-      else context.lineTo(px, py)
-    })
-    context.closePath()
-  } else if (look.shape === 'square') context.rect(x - half * 0.85, y - half * 0.85, half * 1.7, half * 1.7)
-  else if (look.shape === 'diamond') {
-    context.moveTo(x, y - half)
-    context.lineTo(x + half, y)
-    context.lineTo(x, y + half)
-    context.lineTo(x - half, y)
-    context.closePath()
-  } else if (look.shape === 'triangle') {
-    context.moveTo(x, y - half)
-    context.lineTo(x + half, y + half * 0.85)
-    context.lineTo(x - half, y + half * 0.85)
-    context.closePath()
-  } else if (look.shape === 'cross') {
-    const arm = half * 0.38
-    // The end of the upper arm and the corner on its right, turned four times.
-    const quarter: [number, number][] = [[-arm, -half], [arm, -half], [arm, -arm]]
-    for (let turned = 0, [c, s] = [1, 0]; turned < 4; turned++, [c, s] = [-s, c]) {
-      quarter.forEach(([dx, dy], k) => {
-        const [px, py] = [x + dx * c - dy * s, y + dx * s + dy * c]
-        if (turned === 0 && k === 0) context.moveTo(px, py)
-        else context.lineTo(px, py)
-      })
+  /** All points in one picture of the canvas's own pixels. */
+  private drawPoints(context: CanvasRenderingContext2D, width: number, height: number, ratio: number): void {
+    const [across, down] = [this.canvas.width, this.canvas.height]
+    if (![...this.sets.values()].some((points) => points.count) || !across || !down) return
+    if (this.picture.width !== across || this.picture.height !== down || !this.pixels) {
+      this.picture.width = across
+      this.picture.height = down
+      this.pixels = new ImageData(across, down)
     }
-    context.closePath()
-  } else {
-    context.moveTo(x + half, y)
-    context.arc(x, y, half, 0, 2 * Math.PI)
+    const target = new Int32Array(this.pixels.data.buffer)
+    target.fill(0)
+    const place = { x: this.x, y: this.y, scale: this.scale * ratio, width: across, height: down }
+    this.sets.forEach((points) => copyPoints(target, place, points, this.looks, this.sprites, points.shrinks ? shrunk(Math.log2(this.scale / 512)) : 1, ratio))
+    this.picture.getContext('2d')?.putImageData(this.pixels, 0, 0)
+    context.drawImage(this.picture, 0, 0, width, height)
   }
 }
