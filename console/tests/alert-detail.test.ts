@@ -110,8 +110,8 @@ describe('versions', () => {
 describe('the list that it was opened from', () => {
   it('gives the next and the one before', () => {
     const queries = new QueryClient()
-    queries.setQueryData(['alerts', {}], { pages: [{ items: [{ id: 'a' }, { id: 'b' }] }, { items: [{ id: 'b' }, { id: 'c' }] }], pageParams: [] })
-    expect(neighboursIn(queries, 'b')).toEqual({ previous: 'a', next: 'c', place: 2, count: 3 })
+    queries.setQueryData(['alerts', {}], { pages: [{ items: [{ id: 'a', version: 1 }, { id: 'b', version: 2 }] }, { items: [{ id: 'b', version: 2 }, { id: 'c', version: 1 }] }], pageParams: [] })
+    expect(neighboursIn(queries, 'b')).toEqual({ previous: 'a', next: 'c', place: 2, count: 3, version: 2 })
     expect(neighboursIn(queries, 'c')).toMatchObject({ next: null })
     expect(neighboursIn(queries, 'x')).toBeNull()
   })

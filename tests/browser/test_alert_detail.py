@@ -259,7 +259,7 @@ async def test_dark_page_is_printed_on_white_paper_with_its_map(visit: Visit, id
     await expect(page.locator("html")).to_have_class("dark")  # and the screen is as it was
     await page.emulate_media(media="print", color_scheme="dark")
     await expect(page.locator("html")).not_to_have_class("dark")
-    assert await page.evaluate("() => getComputedStyle(document.body).color") == "rgb(31, 35, 41)"
+    await expect(page.locator("body")).to_have_css("color", "rgb(31, 35, 41)")
 
 
 def picture_path(name: str) -> str:

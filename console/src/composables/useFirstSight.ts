@@ -1,10 +1,12 @@
 // The first list that a page shows: its rows come before its filters, its units and the menu of the frame, which take longer to make than
 // everything else.
-import { inject, onMounted, provide, readonly, ref, watch, type InjectionKey, type Ref } from 'vue'
+import { inject, onMounted, onUnmounted, provide, readonly, ref, watch, type InjectionKey, type Ref } from 'vue'
 
 const WHOLE: InjectionKey<Readonly<Ref<boolean>>> = Symbol('whole')
 /** Where there are no rows yet (the server is slow, or refuses) the rest does not wait longer. */
 const LONGEST_MS = 400
+/** Frame, filters and units are made first. */
+const AHEAD_MS = 300
 const whole = ref(false)
 let lists = 0
 const end = (): void => {
@@ -36,4 +38,15 @@ export function useFrameWhole(): Readonly<Ref<boolean>> {
     if (lists === 0) end()
   })
   return readonly(whole)
+}
+
+/** For what will be wanted next: fetched when all there is to see is there and the page has nothing to do, unless its person saves data. */
+export function useAhead(fetch: () => void): void {
+  if ((navigator as { connection?: { saveData?: boolean } }).connection?.saveData) return
+  const idle = window.requestIdleCallback ?? ((act: () => void) => window.setTimeout(act, 500))
+  let gone = false
+  onUnmounted(() => (gone = true))
+  watch(whole, (now) => {
+    if (now) setTimeout(() => idle(() => gone || fetch()), AHEAD_MS)
+  }, { immediate: true })
 }

@@ -50,14 +50,26 @@ export interface Face {
 /** Most looks that the shader has room for. */
 export const MOST_LOOKS = 16
 
+let webgl2: boolean | undefined
+
+/** Found out once: to try makes a drawing context. */
 export function hasWebgl2(): boolean {
-  try {
-    const context = document.createElement('canvas').getContext('webgl2')
-    context?.getExtension('WEBGL_lose_context')?.loseContext()
-    return context !== null
-  } catch {
-    return false
+  if (webgl2 === undefined) {
+    try {
+      const context = document.createElement('canvas').getContext('webgl2')
+      context?.getExtension('WEBGL_lose_context')?.loseContext()
+      webgl2 = context !== null
+    } catch {
+      webgl2 = false
+    }
   }
+  return webgl2
+}
+
+/** Begin to fetch what the map is drawn by, for a page that will show one when its data have come. */
+export function fetchFace(): void {
+  const drawn: Promise<unknown> = hasWebgl2() ? import('./maplibreFace') : import('./canvasFace')
+  drawn.catch(() => undefined) // openFace asks again, and tells what is wrong
 }
 
 /** The best face that the browser can show. ``still``: nobody can move it or come to it by keys. */

@@ -83,17 +83,20 @@ export interface Neighbours {
   next: string | null
   place: number
   count: number
+  /** Of the alert itself, as the list has it. */
+  version: number
 }
 
 /** The alerts before and after this one in the list that was opened last, as far as it is loaded; null: it is in none. */
 export function neighboursIn(queries: QueryClient, id: string): Neighbours | null {
   const lists = queries.getQueryCache().findAll({ queryKey: ['alerts'] }).sort((a, b) => Number(b.isActive()) - Number(a.isActive()) || b.state.dataUpdatedAt - a.state.dataUpdatedAt)
   for (const list of lists) {
-    const pages = (list.state.data as { pages?: Array<{ items?: Array<{ id: string }> }> } | undefined)?.pages
+    const pages = (list.state.data as { pages?: Array<{ items?: Array<{ id: string; version: number }> }> } | undefined)?.pages
     if (!Array.isArray(pages)) continue
-    const ids = [...new Set(pages.flatMap((page) => (page.items ?? []).map((one) => one.id)))]
+    const versions = new Map(pages.flatMap((page) => (page.items ?? []).map((one) => [one.id, one.version])))
+    const ids = [...versions.keys()]
     const place = ids.indexOf(id)
-    if (place >= 0) return { previous: ids[place - 1] ?? null, next: ids[place + 1] ?? null, place: place + 1, count: ids.length }
+    if (place >= 0) return { previous: ids[place - 1] ?? null, next: ids[place + 1] ?? null, place: place + 1, count: ids.length, version: versions.get(id) ?? 0 }
   }
   return null
 }

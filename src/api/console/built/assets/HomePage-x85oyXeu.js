@@ -1,1 +1,0 @@
-import{$ as e,F as t,H as n,I as r,Lt as i,c as a,ot as o}from"./vue-Da7hIFcX.js";import{H as s,I as c,z as l}from"./first-DHdNQfWM.js";var u=n({__name:`HomePage`,setup(n){var u;let d=s(),f=a(),p=(u=l(d.can)[0])==null?void 0:u.screens[0];return e(()=>{p&&f.replace(p.path)}),(e,n)=>i(p)?r(``,!0):(o(),t(c,{key:0}))}});export{u as default};

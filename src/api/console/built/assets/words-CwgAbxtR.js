@@ -1,1 +1,0 @@
-import{st as e}from"./first-DHdNQfWM.js";var t=t=>t?e({zh:t[0],en:t[1]}):``;export{t};
