@@ -16,6 +16,7 @@ from telemetry import geo
 from telemetry.commands.steps import CommandFailure, CommandState
 from telemetry.gateway.command_bodies import Encoding, encode
 from telemetry.jt808.scalar.header import Version
+from tests.examples import examples
 
 SHAPES = ("circle", "rectangle", "polygon")
 
@@ -59,7 +60,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(EVENTS, st.booleans())
 def test_any_sequence_ends_with_exactly_what_is_wanted(events: list[tuple[Any, ...]], strict: bool) -> None:
     device, held, version, doubt = Device(strict), Held(), 0, False

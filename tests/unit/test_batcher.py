@@ -17,6 +17,7 @@ from telemetry.gateway.batcher import Batcher
 from telemetry.log.codec import decode
 from telemetry.log.sqlite import EmbeddedLogWriter
 from telemetry.positions import PositionBatch
+from tests.examples import examples
 
 _ROWS_PER_APPEND = 100
 
@@ -85,7 +86,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=_STEPS)
 def test_replies_and_memory(steps: list[tuple[str, int]]) -> None:
     most, batcher._ROWS_PER_APPEND = batcher._ROWS_PER_APPEND, _ROWS_PER_APPEND

@@ -24,6 +24,7 @@ from rules.evidence import EvidenceError
 from rules.tracks.kernel import ROW_FIELDS
 from rules.wording.location import REASONS
 from telemetry import geo
+from tests.examples import examples
 from tests.words import said
 
 S = 1_000_000
@@ -250,7 +251,7 @@ def test_an_organisations_own_value_from_its_date_on() -> None:
         st.tuples(st.integers(1, 900), st.integers(-400, 2500), st.sampled_from([0, 40, 300])), max_size=80
     )
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_evidence_alone_gives_the_same_bytes_again(steps: list[tuple[int, float, int]]) -> None:
     t = 0
     points: list[Fix] = []

@@ -19,6 +19,7 @@ from rules.checks import off_hours
 from rules.checks.base import Outcome
 from rules.evidence import EvidenceError
 from rules.tracks.days import DayRows, valid_fixes
+from tests.examples import examples
 from tests.words import said
 
 S = 1_000_000
@@ -167,7 +168,7 @@ NIGHT = st.tuples(st.integers(0, 1439), st.integers(0, 1439))
 
 
 @given(POINTS, ORDERS, WORKED, NIGHT, st.sampled_from([0, 500, 1000]), st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_what_must_always_hold(
     points: list[Fix],
     orders: list[dict[str, Any]],
@@ -200,7 +201,7 @@ def test_what_must_always_hold(
 
 
 @given(st.lists(st.tuples(POINTS, ORDERS, WORKED), min_size=1, max_size=4), NIGHT)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_numbers_by_columns_of_many_vehicles_conclude_what_the_evidence_does(
     vehicles: list[Any], night: tuple[int, int]
 ) -> None:

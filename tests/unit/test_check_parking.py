@@ -15,6 +15,7 @@ from registry.parameters import RULES
 from rules import evidence as frozen
 from rules.checks import parking
 from rules.checks.base import Outcome
+from tests.examples import examples
 from tests.words import said
 
 S = 1_000_000
@@ -126,7 +127,7 @@ def stood(stands: Sequence[tuple[int, int]]) -> list[Fix]:
 
 
 @given(stands=STANDS, begin=st.integers(18, 30), length=st.integers(0, 12))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_an_order_never_accuses_and_the_yard_is_no_place_elsewhere(
     stands: list[tuple[int, int]], begin: int, length: int
 ) -> None:

@@ -15,6 +15,7 @@ from rules import evidence as frozen
 from rules.checks import sealed
 from rules.checks.base import Outcome
 from rules.evidence import EvidenceError
+from tests.examples import examples
 from tests.words import said
 
 S = 1_000_000
@@ -183,7 +184,7 @@ def walked(ways: Sequence[tuple[int, int, bool]]) -> list[Fix]:
 
 
 @given(ways=WAYS, tasks=TASKS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_nobody_is_accused_who_was_never_seen_so_far_away(
     ways: list[tuple[int, int, bool]], tasks: list[tuple[int, int, str]]
 ) -> None:

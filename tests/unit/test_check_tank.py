@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from registry.parameters import RULES
 from rules.checks import tank
 from rules.checks.base import Outcome
+from tests.examples import examples
 from tests.words import said
 
 S = 1_000_000
@@ -101,7 +102,7 @@ LITRES = st.integers(1, 120)
 
 
 @given(before=LITRES, now=LITRES, km=st.integers(0, 900), more=st.integers(0, 300), size=st.integers(20, 100))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_who_drove_more_or_has_a_larger_tank_is_not_accused_sooner(
     before: int, now: int, km: int, more: int, size: int
 ) -> None:

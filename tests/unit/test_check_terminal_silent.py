@@ -16,6 +16,7 @@ from rules.checks import terminal_silent
 from rules.checks.base import Outcome
 from rules.evidence import EvidenceError
 from telemetry import geo
+from tests.examples import examples
 from tests.words import said
 
 S = 1_000_000
@@ -294,7 +295,7 @@ RANK = {Outcome.NORMAL: 0, Outcome.UNDETERMINED: 1, Outcome.SUSPECTED: 2}
 
 
 @given(SILENCES, st.randoms(use_true_random=False))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_what_must_always_hold(silences: Any, random: Random) -> None:
     evidence = make(*silences)
     made = terminal_silent.evaluate(evidence)

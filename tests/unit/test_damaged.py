@@ -13,6 +13,7 @@ from registry import bulk
 from registry.damaged import damaged, unprintable
 from registry.records import KINDS
 from registry.refusals import Flaw, UnreadableError, explain
+from tests.examples import examples
 
 #: The 3,755 most common characters, and all of GB 2312.
 COMMON = [
@@ -79,13 +80,13 @@ def test_every_other_text_is_looked_at_too() -> None:
 
 
 @given(st.lists(st.sampled_from(KNOWN), min_size=2, max_size=9).map("".join))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_no_real_name_is_taken_for_damaged(name: str) -> None:
     assert damaged(name, name=True) is None
 
 
 @given(st.lists(st.sampled_from(COMMON), min_size=2, max_size=9).map("".join))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_names_in_the_wrong_encoding_are_found(name: str) -> None:
     as_gbk = name.encode().decode("gb18030", errors="replace")
     assert damaged(as_gbk, name=True) is not None

@@ -21,6 +21,7 @@ from office.dispatch.planner.reasons import TEXTS, Why, reasons_of
 from office.dispatch.planner.travel import Travel, seconds_of, straight_m
 from office.dispatch.planner.weights import Weights
 from office.dispatch.planner.world import World
+from tests.examples import examples
 from tests.planner_oracle import optimum
 from tests.pools import MIDNIGHT, empty_m, pool, told_of, violations
 
@@ -45,7 +46,7 @@ def shuffled(facts: Facts, seed: int) -> Facts:
     return replace(facts, **mixed)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(SEEDS)
 def test_no_plan_breaks_a_hard_constraint(seed: int) -> None:
     facts, weights = odd(seed)
@@ -56,7 +57,7 @@ def test_no_plan_breaks_a_hard_constraint(seed: int) -> None:
     assert all(each.why or not facts.cars for each in made.unserved if made.assignments)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(SEEDS)
 def test_the_order_of_what_is_told_changes_nothing(seed: int) -> None:
     facts, weights = odd(seed)
@@ -70,7 +71,7 @@ def test_the_order_of_what_is_told_changes_nothing(seed: int) -> None:
         assert rank(facts, weights, free[0]) == rank(shuffled(facts, seed), weights, free[0])
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(SEEDS)
 def test_a_vehicle_that_cannot_serve_changes_nothing(seed: int) -> None:
     facts, weights = odd(seed)
@@ -79,7 +80,7 @@ def test_a_vehicle_that_cannot_serve_changes_nothing(seed: int) -> None:
     assert repr(plan(facts, weights, passes=1)) == repr(plan(more, weights, passes=1))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(5), deadline=None)
 @given(SEEDS)
 def test_a_plan_that_was_told_stays_when_something_changes(seed: int) -> None:
     facts = pool(30, 14, seed, sites=4)
@@ -101,7 +102,7 @@ def test_a_plan_that_was_told_stays_when_something_changes(seed: int) -> None:
     assert len(moved - of_gone) <= 2 * len(emergencies)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(SEEDS)
 def test_what_is_judged_together_is_what_is_walked_one_by_one(seed: int) -> None:
     """``evaluate`` and ``Chains.walk`` say the same of H3, H4 and H6; where days meet, evaluate may be more careful."""

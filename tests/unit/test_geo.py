@@ -11,6 +11,7 @@ from pyproj import Geod
 
 from telemetry import geo
 from telemetry.geo import Datum, FenceSet
+from tests.examples import examples
 
 GEOD = Geod(ellps="WGS84")
 LAT_E6 = st.integers(-89_999_999, 89_999_999)
@@ -49,7 +50,7 @@ def test_distance_of_nothing_is_zero_and_broadcasts() -> None:
         st.tuples(LAT_E6, LON_E6, st.integers(-300_000, 300_000), st.integers(-300_000, 300_000)), max_size=40
     )
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_scalar_and_vector_and_any_split_give_the_same_millimetres(rows: list[tuple[int, ...]]) -> None:
     a = np.array(rows, np.int64).reshape(-1, 4)
     lat2, lon2 = (
@@ -159,7 +160,7 @@ def _a_fence(draw: st.DrawFn) -> shapely.Geometry:
     st.lists(st.tuples(st.integers(0, 5), st.integers(-90_000, 150_000), st.integers(-90_000, 150_000)), max_size=40),
     st.integers(0, 6),
 )  # fmt: skip
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_metres_beyond_many_fences_at_once_are_those_of_one_after_the_other(
     fences: list[shapely.Geometry], asked: list[tuple[int, int, int]], known: int
 ) -> None:

@@ -18,6 +18,7 @@ from rules.live.store.quarantine import SetAside
 from telemetry.log import codec
 from telemetry.log.base import StoredRecord, partitions_of
 from telemetry.positions import PositionBatch
+from tests.examples import examples
 
 #: A row is named by its device time.
 Fails = Callable[[np.ndarray, How], str | None]
@@ -94,7 +95,7 @@ def bad(times: set[int], stage: str) -> Fails:
     return fails
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(st.integers(0, 60), min_size=1, max_size=6), st.sets(st.integers(0, 359), max_size=6),
     st.sampled_from(["positions", "tracks", "publish"]), st.integers(1, 9),

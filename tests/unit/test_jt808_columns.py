@@ -21,6 +21,7 @@ from telemetry.jt808.scalar.replies import general_reply
 from telemetry.jt808.scalar.report import decode_location
 from telemetry.positions import OPTIONAL, PositionBatch, fingerprint
 from telemetry.quality import Quality, assess
+from tests.examples import examples
 from tests.jt808_vectors import all_frames, cases
 
 
@@ -90,14 +91,14 @@ def streams(draw: st.DrawFn) -> list[bytes]:
     return [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(streams(), min_size=1, max_size=4))
 def test_same_messages_as_the_scalar_reader(pieces: list[list[bytes]]) -> None:
     for stream, (messages, _refused) in zip(pieces, columns_of(pieces), strict=True):
         assert messages == reference(b"".join(stream))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.binary(max_size=80), min_size=1, max_size=4))
 def test_any_bytes_give_frames_or_refusals(chunks: list[bytes]) -> None:
     for chunk, (messages, _refused) in zip(chunks, columns_of([[c] for c in chunks]), strict=True):
@@ -250,7 +251,7 @@ location_bodies = st.tuples(
 ).map(b"".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(location_bodies | st.binary(max_size=27), max_size=12))
 def test_positions_as_a_plain_reading_has_them(body: list[bytes]) -> None:
     batch, rows, _odd = decode_bodies(body)
@@ -265,7 +266,7 @@ def test_positions_as_a_plain_reading_has_them(body: list[bytes]) -> None:
         assert batch.terminal[k] == i
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(location_bodies, max_size=12))
 def test_what_is_odd_and_what_is_absent_is_counted_as_the_scalar_codec_does(body: list[bytes]) -> None:
     result = decode_all(body)
@@ -388,7 +389,7 @@ def test_batch_envelope_keeps_the_good_points() -> None:
     assert kind[:4].tolist() == [1, 0, 1, 0]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(
         st.tuples(

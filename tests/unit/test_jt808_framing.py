@@ -28,6 +28,7 @@ from telemetry.jt808.scalar.header import (
     is_hex,
     parse_header,
 )
+from tests.examples import examples
 from tests.jt808_vectors import FOLDER, all_frames, cases
 from tests.vectors.make_jt808_frames import files
 
@@ -354,7 +355,7 @@ def test_vectors_byte_by_byte_with_trailing_bytes_and_as_one_stream(vectors: lis
     assert not any(isinstance(item, Rejection) for item in read(joined))
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.data())
 def test_vectors_damaged_between_good_ones(vectors: list[bytes], data: st.DataObject) -> None:
     frame = bytearray(data.draw(st.sampled_from(vectors)))

@@ -8,16 +8,17 @@ from hypothesis import strategies as st
 
 from telemetry.log.codec import decode, decode_all, encode, table, write
 from telemetry.positions import PositionBatch
+from tests.examples import examples
 from tests.layouts import batches
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(batches())
 def test_a_record_comes_back(batch: PositionBatch) -> None:
     assert decode(encode(batch)).equals(batch)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(batches(), max_size=4))
 def test_many_records_come_back_as_one_batch(parts: list[PositionBatch]) -> None:
     found, refused = decode_all([encode(part) for part in parts])
@@ -25,7 +26,7 @@ def test_many_records_come_back_as_one_batch(parts: list[PositionBatch]) -> None
     assert found.equals(PositionBatch.concat(parts))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(batches(), st.lists(st.integers(0, 300), max_size=4))
 def test_slices_of_one_table_come_back(batch: PositionBatch, cuts: list[int]) -> None:
     """One append is many records: one table, cut at partitions and sizes."""
@@ -37,7 +38,7 @@ def test_slices_of_one_table_come_back(batch: PositionBatch, cuts: list[int]) ->
         assert piece.equals(batch.take(np.arange(a, b)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(batches(), st.data())
 def test_rows_that_are_taken_and_joined(batch: PositionBatch, data: st.DataObject) -> None:
     rows = np.array(data.draw(st.permutations(range(len(batch)))), np.int64)

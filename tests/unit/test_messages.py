@@ -26,6 +26,7 @@ from office.supervision.states import STATE_NAMES, STEP_NAMES, State, Step
 from registry.refusals import RefusedError
 from runtime.errors import ConfigurationError
 from runtime.settings import Settings
+from tests.examples import examples
 from tests.integration.bot_server import BotServer, limits, paths
 
 LINKS = Links("https://gongche.example.gov.cn/v1/cases/{id}", "https://gongche.example.gov.cn")
@@ -49,7 +50,7 @@ def item(step: Step, state: State, number: str | None, case: str = "c0ffee") -> 
     return Item(case, number, step, state, sentence(number, step, state))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     st.lists(st.tuples(st.sampled_from(Step), st.sampled_from(State), st.integers(0, 10**6), st.booleans()), min_size=1, max_size=60),
     st.integers(0, 300),
@@ -76,7 +77,7 @@ def test_every_kind_of_message_has_words() -> None:
     assert set(Item.__dataclass_fields__) == {"case", "number", "step", "state", "sentence"}
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.integers(1, 100), st.integers(60, 3_000))
 def test_a_text_fits(count: int, most: int) -> None:
     items = [item(Step.ISSUE, State.ISSUED, f"通公车督〔2026〕A01-{n:06}号", f"{n:x}") for n in range(count)]
@@ -200,7 +201,7 @@ def test_addresses_that_are_taken_and_what_is_shown_of_them() -> None:
 
 
 @pytest.mark.parametrize("kind", list(bots.BOTS))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(data=st.data())
 def test_a_bucket_never_gives_more_than_the_service_takes(kind: str, data: st.DataObject) -> None:
     """Whenever messages come, for a quarter of an hour: the stand-in, which counts as the makers say, refuses none."""

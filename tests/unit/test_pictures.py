@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from api.alerts.evidence import feature_collection
 from office.documents.picture import HEIGHT, MOST_POINTS, WIDTH, Picture, draw
+from tests.examples import examples
 from tests.unit import test_check_card_use as card_use
 from tests.unit import test_check_destination as destination
 from tests.unit import test_check_location as location
@@ -42,7 +43,7 @@ def texts(picture: Picture | None) -> str:
 
 
 @pytest.mark.parametrize("rule", sorted(EVIDENCE))
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_all_evidence_is_drawn_or_has_no_track(rule: str, data: st.DataObject) -> None:
     evidence = data.draw(EVIDENCE[rule])

@@ -28,6 +28,7 @@ from registry.parameters import RULES, TRACK
 from rules import catalogue
 from rules.checks.base import Evaluation, Outcome
 from rules.evidence import TRACK_COLUMNS, canonical, parse
+from tests.examples import examples
 from tests.unit.evidences import EVIDENCE, Evidence
 
 RANK = {Outcome.SUSPECTED: 0, Outcome.UNDETERMINED: 1, Outcome.NORMAL: 2}
@@ -123,7 +124,7 @@ def swollen(value: Any) -> Any:
 
 @EVERY
 @given(data=st.data())
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_only_what_the_evidence_holds_is_read(rule: str, data: st.DataObject) -> None:
     evidence = data.draw(EVIDENCE[rule])
     body = canonical(evidence)
@@ -169,7 +170,7 @@ def test_the_evidence_here_is_of_every_kind(rule: str) -> None:
         return not wanted
 
     kept = settings(
-        max_examples=500,
+        max_examples=examples(500),
         derandomize=True,
         database=None,
         phases=[Phase.generate],
@@ -300,7 +301,7 @@ def shuffle(value: Any, path: list[str], chance: random.Random) -> None:
 
 @EVERY
 @given(data=st.data(), chance=st.randoms(use_true_random=False))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_the_order_of_facts_says_nothing(rule: str, data: st.DataObject, chance: random.Random) -> None:
     evidence = data.draw(EVIDENCE[rule])
     made = catalogue.evaluate(copy.deepcopy(evidence))
@@ -317,7 +318,7 @@ def test_the_order_of_facts_says_nothing(rule: str, data: st.DataObject, chance:
     "rule", ["location", "destination", "mileage", "card_use", "off_hours", "sealed", "parking"]
 )
 @given(data=st.data())
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_what_was_sent_twice_counts_once(rule: str, data: st.DataObject) -> None:
     evidence = data.draw(EVIDENCE[rule])
     made = catalogue.evaluate(copy.deepcopy(evidence))
@@ -372,7 +373,7 @@ def limited(evidence: Evidence, rule: str, name: str, value: int) -> Evidence:
 
 @pytest.mark.parametrize(("rule", "name", "more"), MILDER, ids=lambda v: v if isinstance(v, str) else "")
 @given(data=st.data())
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_a_milder_limit_accuses_nobody(
     rule: str, name: str, more: Callable[[int], int], data: st.DataObject
 ) -> None:

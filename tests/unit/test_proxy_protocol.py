@@ -17,6 +17,7 @@ from telemetry.gateway.entrances.proxy_protocol import (
     Origin,
     Reader,
 )
+from tests.examples import examples
 
 
 def v2(kind: int, block: bytes, command: int = 0x21, length: int | None = None) -> bytes:
@@ -84,7 +85,7 @@ def read(data: bytes, sizes: list[int]) -> tuple[Origin | None, bytes]:
 
 
 @pytest.mark.parametrize(("header", "origin"), GOOD)
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(sizes=st.lists(st.integers(1, 40), max_size=20), behind=st.binary(max_size=20))
 def test_the_origin_is_read_and_no_byte_behind_it(
     header: bytes, origin: Origin | None, sizes: list[int], behind: bytes
@@ -93,7 +94,7 @@ def test_the_origin_is_read_and_no_byte_behind_it(
 
 
 @pytest.mark.parametrize("header", BAD)
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(sizes=st.lists(st.integers(1, 40), max_size=20))
 def test_what_is_no_header_is_refused(header: bytes, sizes: list[int]) -> None:
     with pytest.raises(HeaderError):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from simulation.city.roads import NANTONG, build_network, drive, gnss_noise
 from telemetry.geo import distance_m
+from tests.examples import examples
 
 NETWORK = build_network(7)
 
@@ -32,7 +33,7 @@ def test_the_plane_keeps_ellipsoidal_distances() -> None:
     assert np.abs(there / here - 1).max() < 2e-3
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.integers(0, len(NETWORK.nodes) - 1), st.integers(0, len(NETWORK.nodes) - 1))
 def test_routes_follow_roads_and_are_symmetric_in_cost(a: int, b: int) -> None:
     route = NETWORK.route(a, b)
@@ -45,7 +46,7 @@ def test_routes_follow_roads_and_are_symmetric_in_cost(a: int, b: int) -> None:
     assert len(set(route)) == len(route)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(0, 10_000))
 def test_a_car_starts_and_ends_at_rest_and_never_leaps(seed: int) -> None:
     rng = np.random.default_rng(seed)

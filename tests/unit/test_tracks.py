@@ -16,6 +16,7 @@ from rules.tracks.cleaning import MOST, step_vehicles, take
 from rules.tracks.mileage import WindowMileage, window_mileage
 from rules.tracks.state import FIELDS, STATE_DTYPE, TrackStates, half
 from telemetry import geo
+from tests.examples import examples
 
 S = 1_000_000
 T0 = 1_772_000_000 * S  # 2026-02-25, 14:13 in Shanghai
@@ -79,7 +80,7 @@ def _matrix(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(ROWS, st.randoms(use_true_random=False), st.integers(1, 9))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_split_in_time_and_any_permutation_give_the_same_state(
     rows: Rows, random: Random, parts: int
 ) -> None:
@@ -104,7 +105,7 @@ def test_any_split_in_time_and_any_permutation_give_the_same_state(
 
 
 @given(ROWS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_rows_one_by_one_in_any_order_within_a_second(rows: Rows) -> None:
     slots, matrix = _matrix(rows)
     whole = TrackStates(5)
@@ -117,7 +118,7 @@ def test_rows_one_by_one_in_any_order_within_a_second(rows: Rows) -> None:
 
 
 @given(ROWS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_the_kernel_is_the_same_over_columns_and_over_integers(rows: Rows) -> None:
     _, matrix = _matrix(rows)
     halves = np.zeros((len(FIELDS), matrix.shape[1]), np.int64)

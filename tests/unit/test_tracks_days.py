@@ -12,6 +12,7 @@ from rules.tracks.advance import advance, row_matrix
 from rules.tracks.days import DayRows, drives, gaps, jumpy_slots, valid_fixes, valid_fixes_since, window_sums
 from rules.tracks.mileage import window_mileage
 from rules.tracks.state import TrackStates
+from tests.examples import examples
 
 S = 1_000_000
 DAY = 20_000 * 86_400 * S
@@ -68,7 +69,7 @@ def of_slot(rows: DayRows, slot: int, low: int = 0, high: int = 1 << 62) -> np.n
 
 
 @given(POINTS, st.lists(st.sampled_from([60, 200, 1000]), min_size=SLOTS, max_size=SLOTS))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_valid_fixes_are_those_of_the_kernel(points: Points, speeds: list[int]) -> None:
     rows = rows_of(points)
     found = valid_fixes(rows, np.array(speeds))
@@ -81,7 +82,7 @@ def test_valid_fixes_are_those_of_the_kernel(points: Points, speeds: list[int]) 
 
 
 @given(POINTS, st.lists(st.integers(-90_000, 90_000), min_size=SLOTS, max_size=SLOTS))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_day_with_jumps_is_cleaned_from_what_was_known_before_it(points: Points, known: list[int]) -> None:
     rows, speeds = rows_of(points), np.full(SLOTS, 200)
     before = [{"t_us": DAY - 60 * S, "fingerprint": 0, "lat_e6": 29_500_000 + v * 7, "lon_e6": 106_500_000 + v * 3}
@@ -111,7 +112,7 @@ WINDOWS = st.lists(st.tuples(st.integers(0, SLOTS - 1), st.integers(0, 300), st.
 
 
 @given(POINTS, WINDOWS, st.sampled_from([60, 200]), st.sampled_from([60, 120]), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_mileage_of_windows_is_that_of_the_kernel(
     points: Points, windows: list[tuple[int, int, int]], speed: int, gap: int, sure: bool
 ) -> None:
@@ -135,7 +136,7 @@ def test_mileage_of_windows_is_that_of_the_kernel(
 
 
 @given(POINTS, st.integers(0, 4000))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_gaps_include_the_very_limit(points: Points, seconds: int) -> None:
     rows = rows_of(points)
     valid = valid_fixes(rows, np.full(SLOTS, 200))
@@ -197,7 +198,7 @@ def test_no_rows_at_all() -> None:
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(-3, 3)), max_size=60), st.booleans()
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_building_does_not_depend_on_the_order_it_is_given(
     keys: list[tuple[int, ...]], in_runs: bool
 ) -> None:
