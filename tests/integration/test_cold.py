@@ -93,11 +93,11 @@ async def conn(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
         yield conn
 
 
-def mover(folder: Path, checkpoint: Callable[[str], None] = lambda _: None, **more: Any) -> Mover:
+def mover(folder: Path | str, checkpoint: Callable[[str], None] = lambda _: None, **more: Any) -> Mover:
     return Mover(str(folder), HOT_DAYS, now_us=lambda: NOW, checkpoint=checkpoint, **more)
 
 
-async def moved(conn: asyncpg.Connection, folder: Path, **more: Any) -> list[Any]:
+async def moved(conn: asyncpg.Connection, folder: Path | str, **more: Any) -> list[Any]:
     return [day async for day in mover(folder, **more).move(conn)]
 
 

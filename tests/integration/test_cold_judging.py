@@ -12,6 +12,7 @@ import pytest
 from runtime.postgres import create_pool
 from runtime.units import US_PER_DAY
 from telemetry.archive.cold.mover import Mover
+from telemetry.archive.store import Archive
 from tests.databases import copy_of
 from tests.integration.worker_world import HOUR, Fix, World, drive, place, some_day, stand
 
@@ -33,6 +34,8 @@ async def story(pool: asyncpg.Pool, dsn: str, folder: Path, *, cold: bool) -> di
 
     async def move() -> int:
         async with pool.acquire() as conn:
+            # A worker that has seen the partition stores late rows beside it, until its housekeeping makes it once more.
+            await Archive().tidy_odd_dates(conn)
             return sum([day.rows async for day in mover.move(conn)]) if cold else 0
 
     await world.build(2)
@@ -75,7 +78,7 @@ async def test_judgements_are_the_same_to_the_byte(
                 told.append(await story(pool, dsn, tmp_path_factory.mktemp("world"), cold=cold))
             finally:
                 pool.terminate()
-    assert len(told[0]["told"]) >= 2
-    assert len(told[0]["evidence"]) >= 2
+    assert {name for name, value in told[0].items() if not value} <= {"days"}
+    assert len(told[0]["results"]) == 2
     for name, value in told[0].items():
         assert told[1][name] == value, name

@@ -82,6 +82,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         sealing = sealer.Sealer(settings)
     except ConfigurationError as error:  # judging goes on; that nothing is sealed wakes somebody
         _logger.error("哈希链不封存 / the chains are not sealed: %s (%s)", error.message, error.hint)
+    mover: Mover | None = None
+    try:
+        mover = None if settings.cold_dir is None else Mover(settings.cold_dir, settings.hot_days)
+    except ConfigurationError as error:  # judging goes on, and days stay in the table
+        _logger.error("定位不移入冷存储 / no day moves to files: %s (%s)", error.message, error.hint)
     pool = await create_pool(dsn, max_size=3)  # of probes, the sealer, fences in terminals, and the cold tier
     judge: Judge | None = None
     beside: list[asyncio.Task[None]] = []
@@ -110,7 +115,6 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                     repeat("fences in terminals", pool, keeper.Keeper().turn, keeper.EVERY_S), name="areas"
                 )
             )
-            mover = None if settings.cold_dir is None else Mover(settings.cold_dir, settings.hot_days)
             beside.append(asyncio.create_task(keep(pool, mover), name="cold storage"))
             await judge.run(stop)
         finally:

@@ -10,7 +10,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +35,8 @@ class Folder:
                 if not place.startswith("s3://"):
                     raise ValueError("a path or s3://bucket/prefix is expected")
                 self._system, self._base = pafs.FileSystem.from_uri(place)
+            elif not Path(place).is_absolute():
+                raise ValueError("an absolute path is expected: every process reads there")
             else:
                 self._system, self._base = pafs.LocalFileSystem(use_mmap=False), str(Path(place))
         except (ValueError, OSError, pa.ArrowException) as error:
@@ -96,9 +98,10 @@ class Folder:
         try:
             yield sink
         except BaseException:
-            # Closing would make an object of what there is; an upload that nobody ends is none.
-            if hasattr(sink, "abort"):
-                sink.abort()
+            # Whoever forgets the stream makes an object of what there is, sometime: rather now, and it is removed.
+            with suppress(OSError, pa.ArrowException):
+                sink.close()
+                self._system.delete_file(self._path(file))
             raise
         sink.close()
 
