@@ -8,7 +8,9 @@ import os
 import signal
 import sys
 import threading
+from argparse import Namespace
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ import asyncpg
 import numpy as np
 import pytest
 
+from api.errors import problem_of
+from gongche.commands import cold
 from office.integrity.tracks import read_spans
 from runtime.errors import UnavailableError
 from runtime.units import US_PER_DAY, US_PER_S, from_us
@@ -23,13 +27,14 @@ from telemetry.archive import parquet
 from telemetry.archive.clocks import wrong_since
 from telemetry.archive.cold import catalogue, metrics, reading
 from telemetry.archive.cold.catalogue import day_of
+from telemetry.archive.cold.keeper import turn
 from telemetry.archive.cold.layout import GROUP_ROWS, ColdDamagedError
 from telemetry.archive.cold.mover import Mover, remove_left
 from telemetry.archive.cold.reading import Span
 from telemetry.archive.cold.whole import check_whole
 from telemetry.archive.read import PositionReader, Track
 from telemetry.archive.store import Archive
-from telemetry.positions import PositionBatch
+from telemetry.positions import OPTIONAL, SPEC, PositionBatch
 
 TODAY = 20_500
 NOW = TODAY * US_PER_DAY + 3600 * US_PER_S
@@ -52,7 +57,7 @@ def batch_of(days: tuple[int, ...] = DAYS, seed: int = 1, per_day: int = 60) -> 
     device = second * US_PER_S + np.where(rng.random(n) < 0.1, rng.integers(0, US_PER_S, n), 0)
     sizes = np.where(rng.random(n) < 0.5, rng.integers(1, 9, n), 0)
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
-    return PositionBatch.build(
+    batch = PositionBatch.build(
         n, terminal=terminal, device_us=device, received_us=device + rng.integers(0, 3 * US_PER_DAY, n) - US_PER_S,
         lat_e6=rng.integers(-90_000_000, 90_000_000, n), lon_e6=rng.integers(-180_000_000, 180_000_000, n),
         altitude_m=rng.integers(-400, 9000, n), speed_dkmh=rng.integers(0, 1200, n), direction_deg=rng.integers(0, 360, n),
@@ -61,6 +66,14 @@ def batch_of(days: tuple[int, ...] = DAYS, seed: int = 1, per_day: int = 60) -> 
         recorder_speed_dkmh=rng.integers(0, 1200, n), radio=rng.integers(0, 99, n), satellites=rng.integers(0, 30, n),
         present=rng.integers(0, 32, n), items_offsets=offsets, items_data=rng.integers(0, 256, int(offsets[-1])).astype(np.uint8),
     )  # fmt: skip
+    # What is absent is 0, as terminals have it.
+    return replace(
+        batch,
+        **{
+            name: np.where(batch.has(name), getattr(batch, name), 0).astype(SPEC[name][0])
+            for name in OPTIONAL
+        },
+    )
 
 
 def of_days(*days: int) -> PositionBatch:
@@ -103,6 +116,10 @@ async def moved(conn: asyncpg.Connection, folder: Path | str, **more: Any) -> li
 
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
+
+
+def put_elsewhere(folder: Path) -> Path:
+    return folder.rename(folder.with_name("elsewhere"))
 
 
 def told(track: Track) -> Any:
@@ -206,7 +223,7 @@ async def test_everybody_reads_the_same_after_days_have_moved(
 
 
 async def test_late_rows_stay_in_the_table_until_they_are_put_to_the_files(
-    conn: asyncpg.Connection, tmp_path: Path
+    conn: asyncpg.Connection, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     late = batch_of(DAYS[:2], seed=2, per_day=7)
     await moved(conn, tmp_path)
@@ -215,7 +232,8 @@ async def test_late_rows_stay_in_the_table_until_they_are_put_to_the_files(
     assert result.duplicates >= len(again) - 1  # one has the fingerprint of a release before
     before = await everything(conn, tmp_path)
     files = {file.file for file in await catalogue.files_of(conn, 0, TODAY)}
-    await moved(conn, tmp_path)
+    assert await turn(pool, mover(tmp_path)) == 2
+    assert metrics.DAYS._value.get() == 2
     assert [name for name, value in (await everything(conn, tmp_path)).items() if value != before[name]] == []
     now = {file.file for file in await catalogue.files_of(conn, 0, TODAY)}
     assert len(now) == 2  # small files are put together
@@ -331,7 +349,7 @@ async def test_a_full_disk_drops_nothing_and_says_what_to_do(
 
 
 async def test_a_damaged_file_is_named_and_never_read_as_no_track(
-    conn: asyncpg.Connection, tmp_path: Path
+    conn: asyncpg.Connection, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await moved(conn, tmp_path)
     spans = [(no, DAYS[0] * US_PER_DAY, (DAYS[0] + 1) * US_PER_DAY) for no in TERMINALS]
@@ -360,10 +378,17 @@ async def test_a_damaged_file_is_named_and_never_read_as_no_track(
     path.unlink()
     with pytest.raises(ColdDamagedError, match="not in"):
         await PositionReader().edges(conn, spans, 1)
+    assert await cold._run(Namespace(verify=True, relocate=None, move=False), conn) == 1
+    assert file.file in capsys.readouterr().out
+    assert problem_of(ColdDamagedError(file.file, "gone")).code == "cold-file-damaged"
     # What comes in is stored all the same; where it was there already it is read once.
     again = of_days(DAYS[0])
     assert (await stored(conn, again.take(again.terminal == 2))).new.any()
     path.write_bytes(whole)
+    assert told(await PositionReader().track(conn, spans)) == right
+    elsewhere = put_elsewhere(tmp_path)
+    asked = Namespace(verify=False, relocate=(str(tmp_path), str(elsewhere)), move=False)
+    assert await cold._run(asked, conn) == 0
     assert told(await PositionReader().track(conn, spans)) == right
 
 

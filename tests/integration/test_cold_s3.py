@@ -51,7 +51,7 @@ def names(place: str) -> set[str]:
 
 
 async def test_a_bucket_holds_days_as_a_folder_does(
-    conn: asyncpg.Connection, bucket: tuple[str, Any], monkeypatch: pytest.MonkeyPatch
+    conn: asyncpg.Connection, bucket: tuple[str, Any]
 ) -> None:
     place, server = bucket
     spans = [(no, *EVER) for no in TERMINALS]
@@ -87,9 +87,6 @@ async def test_a_bucket_holds_days_as_a_folder_does(
     assert len(names(place)) == 1
     server.stop()
     (file,) = await catalogue.files_of(conn, DAYS[1], DAYS[1])
-    monkeypatch.setattr(
-        reading, "_folder", lambda place: Folder(f"{place}&connect_timeout=1&request_timeout=1")
-    )
     with pytest.raises(UnavailableError, match="does not answer"):
         await PositionReader().track(conn, [(1, DAYS[1] * US_PER_DAY, (DAYS[1] + 1) * US_PER_DAY)])
 

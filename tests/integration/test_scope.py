@@ -18,7 +18,9 @@ from office.integrity.tracks import read_spans
 from runtime.migrations import migrate
 from runtime.postgres import begin_with, create_pool
 from runtime.units import US_PER_DAY
+from telemetry.archive.cold.catalogue import files_of
 from telemetry.archive.cold.mover import Mover
+from telemetry.archive.cold.whole import chains, pages_of, seen_pages
 from telemetry.archive.read import PositionReader
 from tests.integration import (
     scope_backtests,
@@ -113,14 +115,23 @@ async def test_positions_in_files_are_seen_by_whom_those_in_the_table_are(
             track = await PositionReader().track(connection, [(no, 0, 1 << 62) for no in terminals])
             newest = await PositionReader().last_positions(connection, terminals)
             rows = await read_spans(connection, [(no, 0, T0 + US_PER_DAY) for no in terminals])
+            files = chains(await files_of(connection, 0, 1 << 20))
+            pages = [each for chain in files async for each in seen_pages(connection, pages_of(chain))]
+            exported = [no for page in pages for no in page.columns["terminal"].tolist()]
+            exported += [row[0] for row in await connection.fetch("SELECT terminal_no FROM positions")]
             found.append(
-                (track.fingerprint.tolist(), newest.batch.terminal.tolist(), [row["text"] for row in rows])
+                (
+                    sorted(exported),
+                    track.fingerprint.tolist(),
+                    newest.batch.terminal.tolist(),
+                    [row["text"] for row in rows],
+                )
             )
             await inner.rollback()
         return found
 
     before = await seen()
-    assert len({len(prints) for prints, _, _ in before}) > 2, "they see different numbers"
+    assert len({len(prints) for prints, _, _, _ in before}) > 2, "they see different numbers"
     later = T0 + 100 * US_PER_DAY
     moved = [day async for day in Mover(str(tmp_path), 10, now_us=lambda: later).move(connection)]
     assert moved

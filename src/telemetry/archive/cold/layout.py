@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from runtime.arrays import AnyArray, AnyInts
+from runtime.arrays import AnyInts, Bools
 from runtime.errors import GongcheError
 from runtime.units import US_PER_S
 from telemetry.archive.cold.rows import TYPES, Rows, missing
@@ -155,24 +155,28 @@ def rows_of(table: Any) -> Rows:
     table = table.combine_chunks()
     n = table.num_rows
 
-    def column(name: str) -> tuple[AnyInts, AnyArray]:
+    def column(name: str) -> AnyInts:
         values = table.column(name)
-        return values.fill_null(0).to_numpy(), values.is_valid().to_numpy(zero_copy_only=False)
+        found: AnyInts = (values.fill_null(0) if values.null_count else values).to_numpy()
+        return found
 
-    device = column("device_s")[0] * US_PER_S + column("device_rest_us")[0]
-    made: dict[str, AnyInts] = {
-        "terminal": column("terminal_no")[0],
+    def there(name: str) -> Bools:
+        values = table.column(name)
+        if values.null_count in (0, n):  # almost always
+            return np.full(n, not values.null_count)
+        return values.is_valid().to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # pyarrow has no types
+
+    device = column("device_s") * US_PER_S + column("device_rest_us")
+    made = {name: column(name) for name in (*_PLAIN, "fingerprint")} | {
+        "terminal": column("terminal_no"),
         "device_us": device,
-        "received_us": device + column("receipt_lag_us")[0],
+        "received_us": device + column("receipt_lag_us"),
     }
     present = np.zeros(n, np.int16)
-    for name in _PLAIN:
-        made[name], there = column(name)
-        if name in OPTIONAL:
-            present |= there.astype(np.int16) << OPTIONAL.index(name)
+    for bit, name in enumerate(OPTIONAL):
+        present |= there(name).astype(np.int16) << bit
     made["present"] = present
-    prints, said = column("fingerprint")
-    made["fingerprint"] = prints
+    prints, said = made["fingerprint"], there("fingerprint")
     columns = {name: np.ascontiguousarray(made[name], kind) for name, kind in TYPES.items()}
     rows = Rows(columns, *_items(table.column("items")))
     if not said.all():
