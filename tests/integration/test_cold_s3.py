@@ -29,8 +29,8 @@ conn = test_cold.conn
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]]:
-    """The place of a bucket, and its server."""
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The place of a bucket."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -39,7 +39,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]]:
     host, port = server.get_host_and_port()
     urlopen(Request(f"http://{host}:{port}/cold", method="PUT")).close()
     try:
-        yield f"s3://cold/positions?region=us-east-1&scheme=http&endpoint_override={host}:{port}", server
+        yield f"s3://cold/positions?region=us-east-1&scheme=http&endpoint_override={host}:{port}"
     finally:
         server.stop()
 
@@ -51,9 +51,9 @@ def names(place: str) -> set[str]:
 
 
 async def test_a_bucket_holds_days_as_a_folder_does(
-    conn: asyncpg.Connection, bucket: tuple[str, Any]
+    conn: asyncpg.Connection, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place, server = bucket
+    place = bucket
     spans = [(no, *EVER) for no in TERMINALS]
     before = told(await PositionReader().track(conn, spans))
 
@@ -79,16 +79,28 @@ async def test_a_bucket_holds_days_as_a_folder_does(
         sink.write(b"x" * file.bytes)
     with pytest.raises(ColdDamagedError, match=file.file):
         await PositionReader().track(conn, first)
-    # Discarded files are removed from it; one that is away is asked again later, and is no damage.
+    # Discarded files are removed from it.
     await conn.execute(
         "UPDATE cold_files SET state = 'discarded', changed_at = '2020-01-01' WHERE file = $1", file.file
     )
     assert await remove_left(conn) == 1
     assert len(names(place)) == 1
-    server.stop()
+    # A store that is away is no damage.
     (file,) = await catalogue.files_of(conn, DAYS[1], DAYS[1])
+    folder = Folder(place)
+    folder._system = Away()
+    monkeypatch.setattr(reading, "_folder", lambda _: folder)
     with pytest.raises(UnavailableError, match="does not answer"):
         await PositionReader().track(conn, [(1, DAYS[1] * US_PER_DAY, (DAYS[1] + 1) * US_PER_DAY)])
+
+
+class Away:
+    """What the AWS SDK says of a server that is not there, without its patience."""
+
+    def open_input_file(self, _: str) -> Any:
+        raise OSError("When reading information for key: AWS Error NETWORK_CONNECTION")
+
+    get_file_info = open_input_file
 
 
 def test_other_addresses_are_refused() -> None:

@@ -5,7 +5,7 @@ Days that are kept as files (``cold``) are read with the table: nobody who reads
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,13 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime import pgcopy
-from runtime.arrays import AnyInts, Bools, Ints
+from runtime.arrays import AnyInts, Ints
 from runtime.connection import Connection
 from runtime.units import from_us
 from telemetry.archive.clocks import EVER, PLAIN, Clocks, Piece, derive, read_clocks
 from telemetry.archive.cold import reading
+from telemetry.archive.cold.joining import (
+    after_place,
+    edges_with_cold,
+    in_track_order,
+    joined,
+    taken,
+    wanted_fixes,
+    with_cold,
+)
 from telemetry.archive.cold.reading import Span
-from telemetry.archive.cold.rows import Rows, first_of_each
+from telemetry.archive.cold.rows import first_of_each
 from telemetry.archive.columns import FIELDS, SELECTED
 from telemetry.positions import PositionBatch
 from telemetry.quality import MAX_AHEAD_US, Quality, too_old
@@ -99,7 +108,7 @@ class PositionReader:
         if ordered or limit is not None:
             query += " ORDER BY p.device_time, p.fingerprint, p.terminal_no"
         hot = await _copy_out(conn, query if limit is None else f"{query} LIMIT {int(limit) + 1}")
-        return self._aged(_track(await _with_cold(conn, hot, spans, limit, after), limit))
+        return self._aged(_track(await with_cold(conn, hot, spans, limit, after), limit))
 
     async def last_positions(
         self, conn: Connection, terminals: Sequence[int], *, valid_only: bool = True
@@ -117,7 +126,7 @@ class PositionReader:
         for since in (await recent_us(conn), FAR_PAST_US):
             if missing and since == FAR_PAST_US:
                 ever = [Span(no, FAR_PAST_US, pgcopy.MAX_TIME_US) for no in missing]
-                old = await reading.edges_of(conn, ever, 1, _wanted(valid_only, None), newest=True)
+                old = await reading.edges_of(conn, ever, 1, wanted_fixes(valid_only, None), newest=True)
                 found += [dict(rows.columns) for rows in old]
             if missing:
                 query = (
@@ -132,7 +141,7 @@ class PositionReader:
             return _track({}, None)
         columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
         # What is in the table may be older than what is in files.
-        return _track(_in_track_order(_last_each(_in_track_order(columns))), None)
+        return _track(in_track_order(_last_each(in_track_order(columns))), None)
 
     async def edges(
         self,
@@ -165,9 +174,9 @@ class PositionReader:
             " ORDER BY p.device_time, p.fingerprint, p.terminal_no"
         )
         plain = [Span(*span) for span in spans]
-        wanted = _wanted(True, self.max_age_us)
+        wanted = wanted_fixes(True, self.max_age_us)
         return _track(
-            await _edges_with_cold(conn, await _copy_out(conn, query), plain, count, wanted, newest=newest),
+            await edges_with_cold(conn, await _copy_out(conn, query), plain, count, wanted, newest=newest),
             None,
         )
 
@@ -216,95 +225,6 @@ class PositionReader:
             return track
         old = too_old(track.batch, self.max_age_us)
         return replace(track, quality=track.quality | np.where(old, np.int16(Quality.TOO_OLD), np.int16(0)))
-
-
-async def _with_cold(
-    conn: Connection,
-    hot: dict[str, AnyInts],
-    spans: Sequence[tuple[int, int, int]],
-    limit: int | None,
-    after: tuple[int, int, int] | None,
-) -> dict[str, AnyInts]:
-    """What the table has of ``spans``, and what files have of them, in the order of a track; at least the first ``limit`` + 1."""
-
-    def further(columns: Mapping[str, AnyInts]) -> AnyInts:
-        n = len(columns["terminal"])
-        return np.arange(n) if after is None else np.flatnonzero(_after(columns, after))
-
-    def enough(rows: Rows) -> bool:
-        return limit is not None and len(further(rows.columns)) > limit
-
-    cold = await reading.rows_in(
-        conn, [Span(*span) for span in spans], enough=enough if limit is not None else None
-    )
-    if not len(cold):
-        return hot
-    # Of equal ones the first wins, and that is in the file.
-    both = _joined([_taken(cold.columns, further(cold.columns)), hot])
-    return _taken(both, first_of_each(both, by_terminal=False))
-
-
-async def _edges_with_cold(
-    conn: Connection,
-    hot: dict[str, AnyInts],
-    spans: Sequence[Span],
-    count: int,
-    wanted: reading.Wanted,
-    *,
-    newest: bool,
-) -> dict[str, AnyInts]:
-    """The first (``newest``: the last) ``count`` rows of each of ``spans``: of those ``hot`` that the table has, and of those that
-    files have. In the order of a track."""
-    cold = await reading.edges_of(conn, spans, count, wanted, newest=newest)
-    if not cold:
-        return hot
-    rows = Rows.concat([*cold, _as_rows(hot)]).in_order()
-    chosen = [reading.first_of(rows.take(reading.inside(rows, span)), count, newest=newest) for span in spans]
-    return _in_track_order(Rows.concat(chosen).columns)
-
-
-def _wanted(valid_only: bool, max_age_us: int | None) -> reading.Wanted:
-    """As the SQL of ``edges``: valid fixes (or those whose time is not ahead), by the shifted time, not TOO_OLD."""
-    ahead = int(Quality.TIME_AHEAD)
-
-    def wanted(rows: Rows, span: Span) -> Bools:
-        quality, received = rows.columns["quality"], rows.columns["received_us"]
-        device = rows.columns["device_us"] + span.shift_us
-        found = (quality & ahead) == 0 if not span.shift_us else device <= received + MAX_AHEAD_US
-        if valid_only:
-            found = found & ((quality & ~ahead) == 0)
-        if max_age_us is not None:
-            found = found & (received - device <= max_age_us // 1_000_000 * 1_000_000)
-        return np.asarray(found, bool)
-
-    return wanted
-
-
-def _as_rows(columns: dict[str, AnyInts]) -> Rows:
-    n = len(columns["terminal"])
-    return Rows(columns, np.full(n, -1, np.int32), np.zeros(0, np.uint8))
-
-
-def _joined(parts: Sequence[Mapping[str, AnyInts]]) -> dict[str, AnyInts]:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _taken(columns: Mapping[str, AnyInts], rows: AnyInts) -> dict[str, AnyInts]:
-    return {name: values[rows] for name, values in columns.items()}
-
-
-def _in_track_order(columns: Mapping[str, AnyInts]) -> dict[str, AnyInts]:
-    return _taken(columns, np.lexsort((columns["terminal"], columns["fingerprint"], columns["device_us"])))
-
-
-def _after(columns: Mapping[str, AnyInts], place: tuple[int, int, int]) -> Bools:
-    """Which rows come after ``place`` in the order of a track."""
-    device, prints, terminal = (columns[name] for name in ("device_us", "fingerprint", "terminal"))
-    same = device == place[0]
-    found: Bools = (device > place[0]) | (
-        same & ((prints > place[1]) | ((prints == place[1]) & (terminal > place[2])))
-    )
-    return found
 
 
 def _young(max_age_us: int | None, shift: str = "") -> str:
@@ -375,10 +295,10 @@ async def _track_by_clocks(
     cold = await reading.rows_in(conn, _spans_of(pieces))
     if not len(cold):
         return _track(_derived(hot, clocks), limit)
-    both = _joined([cold.columns, hot])
-    both = _derived(_taken(both, first_of_each(both, by_terminal=False)), clocks)
-    both = _in_track_order(both)
-    return _track(both if after is None else _taken(both, np.flatnonzero(_after(both, after))), limit)
+    both = joined([cold.columns, hot])
+    both = _derived(taken(both, first_of_each(both, by_terminal=False)), clocks)
+    both = in_track_order(both)
+    return _track(both if after is None else taken(both, np.flatnonzero(after_place(both, after))), limit)
 
 
 async def _edges_by_clocks(
@@ -408,11 +328,11 @@ async def _edges_by_clocks(
         f" ORDER BY p.device_time{turn}, p.fingerprint{turn} LIMIT {int(count)}) p"
         " ORDER BY p.device_time + s.shift, p.fingerprint, p.terminal_no"
     )
-    wanted = _wanted(valid_only, max_age_us)
-    both = await _edges_with_cold(
+    wanted = wanted_fixes(valid_only, max_age_us)
+    both = await edges_with_cold(
         conn, await _copy_out(conn, query), _spans_of(pieces), count, wanted, newest=newest
     )
-    return _in_track_order(_derived(both, clocks))
+    return in_track_order(_derived(both, clocks))
 
 
 def _derived(columns: dict[str, AnyInts], clocks: Clocks) -> dict[str, AnyInts]:

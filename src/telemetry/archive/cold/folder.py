@@ -35,6 +35,8 @@ class Folder:
                 if not place.startswith("s3://"):
                     raise ValueError("a path or s3://bucket/prefix is expected")
                 self._system, self._base = pafs.FileSystem.from_uri(place)
+                if not self._base:
+                    raise ValueError("the name of the bucket is missing")
             elif not Path(place).is_absolute():
                 raise ValueError("an absolute path is expected: every process reads there")
             else:

@@ -215,21 +215,25 @@ def parse_footer(data: bytes) -> Any:
     return pq.read_metadata(BytesIO(b"PAR1" + data))
 
 
-def read_groups(
+def read_groups(source: Any, metadata: Any, groups: Sequence[int]) -> Iterator[Rows]:
+    """The rows of some row groups of an open file, a group at a time. Raises OSError or pyarrow's errors for pages whose checksum
+    is wrong."""
+    return map(rows_of, read_tables(source, metadata, groups))
+
+
+def read_tables(
     source: Any, metadata: Any, groups: Sequence[int], terminals: AnyInts | None = None
-) -> Iterator[Rows]:
-    """The rows of some row groups of an open file, a group at a time; of ``terminals`` (sorted), or of all. Raises OSError or
-    pyarrow's errors for pages whose checksum is wrong."""
-    file = pq.ParquetFile(source, metadata=metadata, page_checksum_verification=True)
+) -> Iterator[Any]:
+    """As ``read_groups``, as tables of SCHEMA; of ``terminals`` (sorted), or of all."""
+    # Buffered: a row group is one piece of the file, and one request to a store that is far away.
+    file = pq.ParquetFile(source, metadata=metadata, page_checksum_verification=True, pre_buffer=True)
     for group in groups:
         table = file.read_row_group(group, use_threads=False)
         if terminals is not None:
             there = table.column("terminal_no").to_numpy()
-            low, high = (
-                np.searchsorted(there, terminals[0], "left"),
-                np.searchsorted(there, terminals[-1], "right"),
-            )
+            low = np.searchsorted(there, terminals[0], "left")
+            high = np.searchsorted(there, terminals[-1], "right")
             table = table.slice(low, high - low)
-            if high - low > 2 * len(terminals):  # of few among many only those
+            if len(terminals) > 1 and high - low > 2 * len(terminals):  # of few among many only those
                 table = table.filter(pa.array(np.isin(there[low:high], terminals)))
-        yield rows_of(table)
+        yield table

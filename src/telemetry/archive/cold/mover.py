@@ -32,7 +32,7 @@ from telemetry.archive.partitions import POSITIONS, clock_us, day_of_partition
 _logger = logging.getLogger(__name__)
 
 #: Rows of a file: its footer stays small enough to be read for one vehicle.
-FILE_ROWS: Final = 64 * layout.GROUP_ROWS
+FILE_ROWS: Final = 16 * layout.GROUP_ROWS
 #: A file with fewer rows is put together with late rows of its day: there are never many of them.
 SMALL_ROWS: Final = 4 * layout.GROUP_ROWS
 #: Rows that are read from the database at once: what bounds the memory.

@@ -15,6 +15,7 @@ from threading import Lock
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from runtime.arrays import AnyInts, Bools
 from runtime.connection import Connection
@@ -29,7 +30,7 @@ _DAYS_AT_ONCE: Final = 31
 #: Files that are read side by side.
 _SIDE_BY_SIDE: Final = 4
 #: Footers that are kept in memory, parsed.
-_FOOTERS: Final = 512
+_FOOTERS: Final = 2_048
 
 _EVER: Final = (-(1 << 62), 1 << 62)
 
@@ -61,7 +62,7 @@ async def rows_in(
     found: list[Rows] = []
     for first, last in _stretches(spans, backwards=False, all_at_once=enough is None):
         files = await _files(conn, first, last, spans)
-        found += await asyncio.to_thread(_read, files, spans)
+        found.append(await asyncio.to_thread(_read, files, spans))
         if enough is not None and enough(Rows.concat(found)):
             break
     return Rows.concat(found).in_order()
@@ -79,7 +80,7 @@ async def edges_of(
         return []
     for first, last in _stretches(open_, backwards=newest, all_at_once=False):
         files = await _files(conn, first, last, open_)
-        rows = Rows.concat(await asyncio.to_thread(_read, files, open_)).in_order()
+        rows = await asyncio.to_thread(_read, files, open_)
         for span in open_:
             mine = rows.take(inside(rows, span))
             if len(mine):
@@ -128,8 +129,8 @@ async def _files(conn: Connection, first: int, last: int, spans: Sequence[Span])
     return await catalogue.files_of(conn, first, last, wanted) if wanted else []
 
 
-def _read(files: Sequence[ColdFile], spans: Sequence[Span]) -> list[Rows]:
-    """What ``files`` have of ``spans``, in the order of the files: what was stored first comes first."""
+def _read(files: Sequence[ColdFile], spans: Sequence[Span]) -> Rows:
+    """What ``files`` have of ``spans``, each position once, in the order of the key."""
     by_day: dict[int, list[Span]] = defaultdict(list)
     days = {file.day for file in files}
     for span in spans:
@@ -138,9 +139,16 @@ def _read(files: Sequence[ColdFile], spans: Sequence[Span]) -> list[Rows]:
             if a <= day <= b:
                 by_day[day].append(span)
     work = [(file, by_day[file.day]) for file in files if by_day.get(file.day)]
-    if len(work) < _SIDE_BY_SIDE:
-        return [_of_file(file, mine) for file, mine in work]
-    return list(_readers().map(lambda one: _of_file(*one), work))
+    each = map if len(work) < _SIDE_BY_SIDE else _readers().map
+    tables = [table for found in each(lambda one: _of_file(*one), work) for table in found]
+    if not tables:
+        return Rows.empty()
+    # In the order of the files: of equal rows the first was stored first.
+    rows = layout.rows_of(pa.concat_tables(tables)).in_order()
+    there = np.zeros(len(rows), bool)
+    for span in spans:
+        there[inside(rows, span)] = True
+    return rows if there.all() else rows.take(there)
 
 
 @lru_cache(maxsize=1)
@@ -148,25 +156,22 @@ def _readers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_SIDE_BY_SIDE, "cold")
 
 
-def _of_file(file: ColdFile, spans: Sequence[Span]) -> Rows:
+def _of_file(file: ColdFile, spans: Sequence[Span]) -> list[Any]:
+    """The rows of the terminals of ``spans``, as tables of the layout."""
     terminals = np.unique(np.array([span.terminal for span in spans], np.int64))
     groups = file.groups_of(terminals)
     if not groups:
-        return Rows.empty()
+        return []
     try:
         if file.layout != layout.LAYOUT:
             raise layout.ColdDamagedError(
                 file.file, f"it has layout {file.layout}, which this release does not know"
             )
         with _folder(file.folder).open(file.file) as source:
-            read = Rows.concat(list(layout.read_groups(source, _footer(file, source), groups, terminals)))
+            return list(layout.read_tables(source, _footer(file, source), groups, terminals))
     except layout.ColdDamagedError:
         metrics.DAMAGED.inc()
         raise
-    there = np.zeros(len(read), bool)
-    for span in spans:
-        there[inside(read, span)] = True
-    return read.take(there)
 
 
 _folder = lru_cache(maxsize=16)(Folder)
