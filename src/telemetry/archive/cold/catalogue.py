@@ -186,8 +186,9 @@ async def left(conn: Connection, *, writing: bool) -> list[tuple[str, str]]:
     """(folder, file) of what may be removed: discarded a while ago; with ``writing`` also what was begun and never became cold,
     which only he may ask who knows that nobody writes."""
     rows = await conn.fetch(
-        "SELECT folder, file FROM cold_files WHERE (state = 'discarded' AND changed_at < now() - $1::interval)"
-        " OR ($2 AND state = 'writing') ORDER BY file",
+        # Few among many: by the index of those that are not cold.
+        "SELECT folder, file FROM cold_files WHERE state <> 'cold' AND changed_at <= now()"
+        " AND ((state = 'discarded' AND changed_at < now() - $1::interval) OR ($2 AND state = 'writing')) ORDER BY changed_at, file",
         KEPT_DISCARDED,
         writing,
     )
