@@ -329,6 +329,12 @@ BEGIN
     EXECUTE format('CREATE POLICY cleared ON %s TO gongche_cleared USING (true) WITH CHECK (true)', place);
 END $$;
 
+CREATE FUNCTION cold_touch() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$BEGIN INSERT INTO cold_touched (day) VALUES (TG_ARGV[0]::date); RETURN NULL; END$$;
+
+COMMENT ON FUNCTION cold_touch() IS 'Trigger of a partition of positions whose rows are being copied to a file.';
+
 CREATE FUNCTION colour_of_case(undetermined boolean, due_on date, yellow_from date, today date) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$
@@ -2355,6 +2361,55 @@ CREATE TABLE clock_doubts (
     received_to timestamp with time zone,
     lag_s bigint NOT NULL,
     noted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE cold_files (
+    file text NOT NULL,
+    folder text NOT NULL,
+    day date NOT NULL,
+    state text DEFAULT 'writing'::text NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    layout smallint,
+    rows bigint,
+    bytes bigint,
+    sha256 bytea,
+    footer_sha256 bytea,
+    first_terminal integer,
+    last_terminal integer,
+    group_firsts integer[],
+    CONSTRAINT cold_files_bytes_check CHECK ((bytes > 0)),
+    CONSTRAINT cold_files_check CHECK (((state <> 'cold'::text) OR (num_nulls(layout, rows, bytes, sha256, footer_sha256, first_terminal, last_terminal, group_firsts) = 0))),
+    CONSTRAINT cold_files_footer_sha256_check CHECK ((octet_length(footer_sha256) = 32)),
+    CONSTRAINT cold_files_rows_check CHECK ((rows > 0)),
+    CONSTRAINT cold_files_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT cold_files_state_check CHECK ((state = ANY (ARRAY['writing'::text, 'cold'::text, 'discarded'::text])))
+);
+
+COMMENT ON TABLE cold_files IS 'Files of positions that are in no partition any more: writing = not whole yet, to be removed when nobody writes it; cold = what it holds is read from it; discarded = replaced or past the retention, to be removed after a day.';
+
+CREATE TABLE cold_terminals (
+    terminal_no integer NOT NULL,
+    first_day date NOT NULL,
+    last_day date NOT NULL,
+    CONSTRAINT cold_terminals_check CHECK ((last_day >= first_day))
+);
+
+COMMENT ON TABLE cold_terminals IS 'Between which days a terminal may have positions in files: nobody else is looked for there.';
+
+CREATE TABLE cold_touched (
+    no bigint NOT NULL,
+    day date NOT NULL
+);
+
+COMMENT ON TABLE cold_touched IS 'A row was written to the partition of this day while it was being moved to files: the move begins again.';
+
+ALTER TABLE cold_touched ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME cold_touched_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE complaint_reads (
@@ -5246,6 +5301,15 @@ ALTER TABLE ONLY clock_corrections
 ALTER TABLE ONLY clock_doubts
     ADD CONSTRAINT clock_doubts_pkey PRIMARY KEY (terminal_no, received_from);
 
+ALTER TABLE ONLY cold_files
+    ADD CONSTRAINT cold_files_pkey PRIMARY KEY (file);
+
+ALTER TABLE ONLY cold_terminals
+    ADD CONSTRAINT cold_terminals_pkey PRIMARY KEY (terminal_no);
+
+ALTER TABLE ONLY cold_touched
+    ADD CONSTRAINT cold_touched_pkey PRIMARY KEY (no);
+
 ALTER TABLE ONLY complaint_reads
     ADD CONSTRAINT complaint_reads_pkey PRIMARY KEY (id);
 
@@ -5948,6 +6012,10 @@ CREATE INDEX client_secrets_of_client ON client_secrets USING btree (client_id);
 CREATE INDEX client_tokens_expire ON client_tokens USING btree (expires_at);
 
 CREATE INDEX client_tokens_of_secret ON client_tokens USING btree (secret_id);
+
+CREATE INDEX cold_files_left ON cold_files USING btree (changed_at) WHERE (state <> 'cold'::text);
+
+CREATE INDEX cold_files_read ON cold_files USING btree (day, first_terminal, last_terminal) WHERE (state = 'cold'::text);
 
 CREATE INDEX complaints_listed ON complaints USING btree (received_at DESC, id);
 
@@ -7789,6 +7857,10 @@ CREATE POLICY cleared ON clock_corrections TO gongche_cleared USING (true) WITH 
 
 CREATE POLICY cleared ON clock_doubts TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON cold_files TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON cold_terminals TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON complaint_reads TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON complaints TO gongche_cleared USING (true) WITH CHECK (true);
@@ -8005,6 +8077,10 @@ ALTER TABLE clock_corrections ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE clock_doubts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE cold_files ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE cold_terminals ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE complaint_reads ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE complaints ENABLE ROW LEVEL SECURITY;
@@ -8104,6 +8180,10 @@ CREATE POLICY everywhere ON cases TO gongche_everywhere USING (true) WITH CHECK 
 CREATE POLICY everywhere ON clock_corrections TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON clock_doubts TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON cold_files TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON cold_terminals TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON complaint_reads TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -8484,6 +8564,12 @@ CREATE POLICY reach ON clock_doubts TO gongche_app USING ((EXISTS ( SELECT
   WHERE (t.no = clock_doubts.terminal_no)))) WITH CHECK ((EXISTS ( SELECT
    FROM terminals t
   WHERE (t.no = clock_doubts.terminal_no))));
+
+CREATE POLICY reach ON cold_files FOR SELECT TO gongche_app USING (true);
+
+CREATE POLICY reach ON cold_terminals FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE (b.terminal_no = cold_terminals.terminal_no))));
 
 CREATE POLICY reach ON complaint_reads TO gongche_app USING ((EXISTS ( SELECT
    FROM complaints c
@@ -8895,6 +8981,10 @@ CREATE POLICY reach_delete ON backtest_examples FOR DELETE TO gongche_app USING 
 
 CREATE POLICY reach_delete ON calendar_days FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON cold_files FOR DELETE TO gongche_app USING (false);
+
+CREATE POLICY reach_delete ON cold_terminals FOR DELETE TO gongche_app USING (false);
+
 CREATE POLICY reach_delete ON dispatch_orders FOR DELETE TO gongche_app USING (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (EXISTS ( SELECT
    FROM vehicles v
   WHERE (v.id = dispatch_orders.vehicle)))));
@@ -8988,6 +9078,10 @@ CREATE POLICY reach_insert ON backtest_counts FOR INSERT TO gongche_app WITH CHE
 CREATE POLICY reach_insert ON backtest_examples FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON calendar_days FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON cold_files FOR INSERT TO gongche_app WITH CHECK (false);
+
+CREATE POLICY reach_insert ON cold_terminals FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON dispatch_orders FOR INSERT TO gongche_app WITH CHECK (((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])) AND (EXISTS ( SELECT
    FROM vehicles v
@@ -9086,6 +9180,10 @@ CREATE POLICY reach_update ON backtest_counts FOR UPDATE TO gongche_app USING (f
 CREATE POLICY reach_update ON backtest_examples FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON calendar_days FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON cold_files FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON cold_terminals FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 
 CREATE POLICY reach_update ON dispatch_orders FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 

@@ -23,6 +23,7 @@ from registry.unreadable import UnreadableFactError
 from runtime import database_says
 from runtime.errors import DeclinedError, UnavailableError
 from runtime.postgres import renew_read_only
+from telemetry.archive.cold.layout import ColdDamagedError
 
 _logger = logging.getLogger("gongche.api")
 
@@ -188,6 +189,14 @@ def problem_of(error: Exception) -> Problem:
             f" nothing was written; tell the operators: {error}"[:500],
             headers={"Retry-After": "300"},
         )
+    if isinstance(error, ColdDamagedError):
+        _logger.error("%s", error.message)
+        return Problem(
+            503,
+            "cold-file-damaged",
+            f"{error.message}. 请通知运维从备份恢复该文件 · tell the operators to restore it",
+            headers={"Retry-After": "300"},
+        )
     if isinstance(error, HTTPException):
         detail = {404: "没有这个地址 · no such address"}.get(error.status_code, str(error.detail))
         return Problem(error.status_code, "http", detail, headers=dict(error.headers or {}))
@@ -226,6 +235,6 @@ def install(app: FastAPI) -> None:
 
     for kind in (
         HTTPException, RequestValidationError, RefusedError, DeclinedError, UnreadableFactError, asyncpg.DataError,
-        *DATABASE_DOWN,
+        ColdDamagedError, *DATABASE_DOWN,
     ):  # fmt: skip
         app.add_exception_handler(kind, handle)

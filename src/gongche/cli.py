@@ -63,6 +63,12 @@ COMMANDS = (
     ),
     Command("import", "gongche.commands.imports", "导入登记数据", "load registry files through the API"),
     Command(
+        "cold",
+        "gongche.commands.cold",
+        "冷存储：较早日期的定位",
+        "the cold storage of positions: state, move now, verify",
+    ),
+    Command(
         "export", "gongche.commands.export", "导出一天的定位", "write a day of positions to a Parquet file"
     ),
     Command(

@@ -386,6 +386,16 @@ class Settings(BaseSettings):
         description="messages of a second from one platform below; of more, reading is slowed down",
     )
     retention_days: int = Field(400, ge=1, description="positions are kept so long")
+    cold_dir: str | None = Field(
+        None,
+        description="folder (absolute path, the same for every process) or s3://bucket/prefix?region=... that older days of positions"
+        " are moved to; unset = none is moved. Moved days are read whatever is set here",
+    )
+    hot_days: int = Field(
+        62,
+        ge=7,
+        description="whole days of positions before today that stay in PostgreSQL where cold_dir is set",
+    )
     evaluations_retention_days: int = Field(
         400,
         ge=100,

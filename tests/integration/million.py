@@ -19,7 +19,7 @@ from telemetry.archive.partitions import Partitions
 BIG: Final = frozenset({
     "positions", "evaluations", "evidence", "alerts", "alert_versions", "alert_feed", "dispatch_orders", "order_results",
     "fuel_transactions", "violations", "navigation_routes", "vehicle_day_states", "changes", "change_commits", "live_due",
-    "recomputations", "quarantine", "alert_reads",
+    "recomputations", "quarantine", "alert_reads", "cold_files",
 })  # fmt: skip
 BIG_ROWS: Final = 100_000
 #: One row a vehicle at most.
@@ -44,6 +44,7 @@ INSERT INTO fuel_cards (id, organisation, created_at) SELECT 'C' || i, 'O' || i 
     FROM generate_series(1, {VEHICLES}) i;
 INSERT INTO card_bindings (card, plate, valid_from) SELECT 'C' || i, '苏F' || i, '2020-01-01Z' FROM generate_series(1, {VEHICLES}) i;
 INSERT INTO fuel_stations (id, name) SELECT 'S' || i, '加油站' || i FROM generate_series(1, 500) i;
+INSERT INTO cold_terminals (terminal_no, first_day, last_day) SELECT no, '2020-01-01', '2020-01-01' FROM terminals;
 INSERT INTO calendar_days (day, workday) SELECT '2020-01-01'::date + i, true FROM generate_series(1, 365) i;
 """
 # Table -> what fills it. $1: now; $2: the time that a step of one of a million takes, so that all end now.
@@ -132,6 +133,11 @@ _FILL: Final = {
     "quarantine": f"""
         INSERT INTO quarantine (topic, partition, "offset", terminal_no, rows, stage, error, payload, program, set_aside_at, tried_at)
         SELECT 't', 0, i, 1 + i % {VEHICLES}, 1, 'tracks', 'x', sha256(int8send(i)), '1', $1::timestamptz, $1::timestamptz
+        FROM generate_series(1, 100000) i WHERE $2::interval > '0'""",
+    "cold_files": """
+        INSERT INTO cold_files (file, folder, day, state, layout, rows, bytes, sha256, footer_sha256, first_terminal, last_terminal,
+            group_firsts) SELECT 'f' || i, '/cold', ($1::timestamptz AT TIME ZONE 'UTC')::date - 62 - i / 300, 'cold', 1, 1048576, 8000000,
+            sha256(int8send(i)), sha256(int8send(-i)), 1 + i % 300 * 97, 97 + i % 300 * 97, ARRAY[1 + i % 300 * 97]
         FROM generate_series(1, 100000) i WHERE $2::interval > '0'""",
     "positions": f"""
         INSERT INTO positions (terminal_no, device_time, fingerprint, received_at, lat_e6, lon_e6, altitude_m, speed_dkmh,

@@ -27,6 +27,7 @@ from rules.evidence import canonical, digest
 from runtime.postgres import create_pool
 from runtime.settings import Settings
 from runtime.units import US_PER_DAY
+from telemetry.archive.cold.catalogue import note_terminals
 from telemetry.archive.store import Archive
 from telemetry.log.base import LogWriter
 from telemetry.log.sqlite import EmbeddedLogWriter
@@ -243,6 +244,7 @@ async def _judged(pool: asyncpg.Pool, unit: str) -> str:
         await Archive().ensure_partitions(connection, [T0 // US_PER_DAY])
     async with pool.acquire() as connection, connection.transaction():
         await Archive().store(connection, _positions(terminal))
+        await note_terminals(connection, T0 // US_PER_DAY, [terminal])
         alerts = await publish(connection, [suspected, normal])
         await publish_feed(connection, alerts)
         await connection.execute(

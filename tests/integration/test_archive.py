@@ -13,7 +13,7 @@ from runtime import pgcopy
 from runtime.connection import Connection
 from runtime.units import US_PER_DAY, US_PER_S
 from telemetry.archive.newest import NewestPositions
-from telemetry.archive.partitions import _POSITIONS, DELETED_AT_ONCE, MOST_MOVED
+from telemetry.archive.partitions import DELETED_AT_ONCE, MOST_MOVED, POSITIONS
 from telemetry.archive.store import Archive, days_of
 from telemetry.positions import ADDED, OPTIONAL, REPORTED, SPEC, PositionBatch, fingerprint
 from telemetry.quality import Quality
@@ -489,7 +489,7 @@ async def test_a_dropper_waits_for_others_who_make_or_drop_a_day_however_long_th
         await archive.ensure_partitions(conn, [TODAY - 2])
         now[0] += US_PER_DAY
         async with other.transaction():
-            await other.execute("SELECT pg_advisory_xact_lock($1)", _POSITIONS.lock)
+            await other.execute("SELECT pg_advisory_xact_lock($1)", POSITIONS.lock)
             dropping = asyncio.create_task(archive.drop_expired(conn))
             await until(lambda: other.fetchval(waiting), "the dropper waits for its turn")
             await asyncio.sleep(2.2)  # time: longer than LOCK_TIMEOUT

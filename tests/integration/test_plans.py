@@ -48,6 +48,7 @@ from rules.navigation.osrm import Osrm
 from runtime.postgres import connect, connection_class
 from runtime.settings import Settings
 from runtime.units import US_PER_DAY, US_PER_S, from_us
+from telemetry.archive.cold import catalogue
 from telemetry.archive.store import Archive
 from telemetry.log.base import POSITIONS
 from telemetry.log.sqlite import EmbeddedLogReader
@@ -675,6 +676,10 @@ async def test_the_worker_finds_what_it_needs_by_an_index(crowded: str) -> None:
         await quarantine.drop_expired(conn, NOW_US - 400 * US_PER_DAY)
         await Archive().last_positions(conn, vehicles)
         await Archive().track(conn, [(no, NOW_US - US_PER_DAY, NOW_US) for no in vehicles])
+        cold_day = NOW_US // US_PER_DAY - 100
+        assert len(await catalogue.files_of(conn, cold_day, cold_day + 30, vehicles)) == 31
+        assert await catalogue.first_day(conn) is not None
+        await catalogue.left(conn, writing=True)
     await refuse_scans(crowded, asked)
 
 

@@ -14,8 +14,14 @@ import asyncpg
 import pytest
 
 from office.identity.scope import Reach, array_text, quoted
+from office.integrity.tracks import read_spans
 from runtime.migrations import migrate
 from runtime.postgres import begin_with, create_pool
+from runtime.units import US_PER_DAY
+from telemetry.archive.cold.catalogue import files_of
+from telemetry.archive.cold.mover import Mover
+from telemetry.archive.cold.whole import chains, pages_of, seen_pages
+from telemetry.archive.read import PositionReader
 from tests.integration import (
     scope_backtests,
     scope_commands,
@@ -30,7 +36,7 @@ from tests.integration import (
 from tests.integration.scope_assessment import OWNED as OWNED_ASSESSMENTS
 from tests.integration.scope_exchange import OWNED as OWNED_EXCHANGE
 from tests.integration.scope_supervision import OWNED as OWNED_CASES
-from tests.integration.scope_world import NUMBERS, ScopeWorld, phone, plate, scope_database, scope_world
+from tests.integration.scope_world import NUMBERS, T0, ScopeWorld, phone, plate, scope_database, scope_world
 
 A = Reach(frozenset({"a"}), "user:1")
 EVERYWHERE = Reach(None, "user:2")
@@ -39,7 +45,7 @@ NOTHING = Reach(frozenset(), "user:3")
 OWNED = {
     "organisations": "id", "vehicles": "id", "drivers": "id", "fences": "id", "dispatch_orders": "id", "fuel_cards": "id",
     "card_bindings": "card", "fuel_transactions": "id", "violations": "id", "terminals": "phone",
-    "terminal_bindings": "vehicle_no", "clock_corrections": "id", "terminal_notices": "about", "positions": "terminal_no",
+    "terminal_bindings": "vehicle_no", "clock_corrections": "id", "terminal_notices": "about", "positions": "terminal_no", "cold_terminals": "terminal_no",
     "vehicle_plates": "plate", "order_results": "order_id", "alerts": "id", "alert_versions": "alert_id",
     "alert_feed": "alert_id", "vehicle_states": "vehicle_no", "evidence_of_alerts": "sha256", "evidence_positions": "sha256", "evaluations": "subject", "judge_due": "key",
     "rule_parameters": "organisation", "alert_receipts": "alert_id", "alert_dispositions": "alert_id", **OWNED_CASES, **OWNED_ASSESSMENTS,
@@ -83,6 +89,56 @@ async def as_request(dsn: str, reach: Reach) -> AsyncIterator[Any]:
         await transaction.rollback()
     finally:
         await connection.close()
+
+
+async def test_positions_in_files_are_seen_by_whom_those_in_the_table_are(
+    units: ScopeWorld, dsn: str, tmp_path: Path
+) -> None:
+    connection = await asyncpg.connect(dsn)
+    transaction = connection.transaction()
+    await transaction.start()
+    # The vehicles of a1 are secret: of their positions others see nothing.
+    await connection.execute("DELETE FROM cold_terminals")
+    await connection.execute("UPDATE vehicles SET secret = true WHERE organisation = 'a1'")
+    terminals = [row["no"] for row in await connection.fetch("SELECT no FROM terminals")]
+    reaches = [
+        EVERYWHERE, NOTHING, A, Reach(frozenset({"a1"}), "user:4"), Reach(frozenset({"a"}), "user:5", secrets=frozenset({"a"})),
+        Reach(None, "user:6", secrets=None), Reach(None, "user:7", secrets=frozenset({"a1"})),
+    ]  # fmt: skip
+
+    async def seen() -> list[Any]:
+        found = []
+        for reach in reaches:
+            inner = connection.transaction()
+            await inner.start()
+            await connection.execute(reach.sql())
+            track = await PositionReader().track(connection, [(no, 0, 1 << 62) for no in terminals])
+            newest = await PositionReader().last_positions(connection, terminals)
+            rows = await read_spans(connection, [(no, 0, T0 + US_PER_DAY) for no in terminals])
+            files = chains(await files_of(connection, 0, 1 << 20))
+            pages = [each for chain in files async for each in seen_pages(connection, pages_of(chain))]
+            exported = [no for page in pages for no in page.columns["terminal"].tolist()]
+            exported += [row[0] for row in await connection.fetch("SELECT terminal_no FROM positions")]
+            found.append(
+                (
+                    sorted(exported),
+                    track.fingerprint.tolist(),
+                    newest.batch.terminal.tolist(),
+                    [row["text"] for row in rows],
+                )
+            )
+            await inner.rollback()
+        return found
+
+    before = await seen()
+    assert len({len(prints) for prints, _, _, _ in before}) > 2, "they see different numbers"
+    later = T0 + 100 * US_PER_DAY
+    moved = [day async for day in Mover(str(tmp_path), 10, now_us=lambda: later).move(connection)]
+    assert moved
+    assert await connection.fetchval("SELECT count(*) FROM positions") == 0
+    assert await seen() == before
+    await transaction.rollback()
+    await connection.close()
 
 
 async def refused(connection: Any, query: str, *args: Any) -> None:
@@ -142,6 +198,7 @@ async def test_every_table_that_requests_may_read_is_under_the_reach(units: Scop
         "driver_score_tables",  # the same
         "voucher_mappings",  # the same
         "process_samples",
+        "cold_files",  # which there are; whose positions they hold, cold_terminals says
         "exchange_notices",  # of one's units and of those above
     }
     assert reached == OWNED.keys() | OF_SUBJECTS | common

@@ -19,6 +19,7 @@ from office.integrity.bundle import write_bundle
 from runtime.connection import Connection
 from runtime.errors import ConfigurationError
 from runtime.settings import load_settings
+from telemetry.archive.partitions import hold_days
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +68,7 @@ async def _bundle(args: argparse.Namespace, connection: Connection) -> int:
         organisation=found["organisation"], vehicle=found["vehicle"], detail={"bundle": True},
     )  # fmt: skip
     async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await hold_days(connection)
         try:
             with _private(scratch) as file:
                 papers = await papers_of_case(

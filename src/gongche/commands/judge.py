@@ -48,6 +48,8 @@ Start several if you like: one leads, the others stand by.
 新启动的 judge 只回看 62 天；补录更早的事实后用 --since。已有结论的，定位数据过期后不再改动；从未判定过的，写明已过保存期限。
 A judge that starts looks back 62 days. After facts of before were entered: --since. Where positions are not kept any more, what
 was found stands, and what was never judged says that it is too old. It may run beside the service.
+设有 GONGCHE_COLD_DIR 时，它把较早日期的定位移入冷存储（见 gongche cold）/ With GONGCHE_COLD_DIR it moves older days of positions to
+files (see gongche cold).
 它还为不得更改的记录封存哈希链（见 gongche seal）/ It also seals the chains of what is never changed.
 端口 / port: health and metrics on GONGCHE_METRICS_HOST (127.0.0.1), GONGCHE_JUDGE_METRICS_PORT (8805)"""
 
@@ -67,6 +69,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     from rules.judge.process import Judge
     from rules.judge.subjects.all import GATHERERS
     from rules.navigation import navigator
+    from telemetry.archive.cold.keeper import keep
+    from telemetry.archive.cold.mover import Mover
 
     os.nice(NICE)
     link = lifecycle.SupervisorLink.from_environment()
@@ -78,7 +82,12 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         sealing = sealer.Sealer(settings)
     except ConfigurationError as error:  # judging goes on; that nothing is sealed wakes somebody
         _logger.error("哈希链不封存 / the chains are not sealed: %s (%s)", error.message, error.hint)
-    pool = await create_pool(dsn, max_size=2)  # of probes, the sealer, and fences in terminals
+    mover: Mover | None = None
+    try:
+        mover = None if settings.cold_dir is None else Mover(settings.cold_dir, settings.hot_days)
+    except ConfigurationError as error:  # judging goes on, and days stay in the table
+        _logger.error("定位不移入冷存储 / no day moves to files: %s (%s)", error.message, error.hint)
+    pool = await create_pool(dsn, max_size=3)  # of probes, the sealer, fences in terminals, and the cold tier
     judge: Judge | None = None
     beside: list[asyncio.Task[None]] = []
     try:
@@ -106,6 +115,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                     repeat("fences in terminals", pool, keeper.Keeper().turn, keeper.EVERY_S), name="areas"
                 )
             )
+            beside.append(asyncio.create_task(keep(pool, mover), name="cold storage"))
             await judge.run(stop)
         finally:
             for task in beside:

@@ -8,6 +8,7 @@ and was not there, was put in: of one terminal what is received first is stored 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,10 +22,12 @@ from rules.evidence import parse
 from runtime.connection import Connection
 from runtime.units import from_us
 from telemetry.archive.clocks import read_clocks
+from telemetry.archive.cold.reading import Span, rows_in
+from telemetry.archive.cold.rows import Rows, missing
 from telemetry.archive.columns import NAMES
 from telemetry.archive.put_right import BY_THE_STANDARD, DATUMS, put_right
 from telemetry.geo import Datum
-from telemetry.positions import OPTIONAL, PositionBatch
+from telemetry.positions import ADDED, OPTIONAL, REPORTED, PositionBatch
 
 #: A position in ``evidence_positions.rows``.
 ROW: Final = np.dtype([("terminal", ">i4"), ("t_us", ">i8"), ("fingerprint", ">i8"), ("hash", "V12")])
@@ -152,7 +155,31 @@ async def read_spans(connection: Connection, spans: Sequence[tuple[int, int, int
         _SQL, [no for no, _, _ in spans], [from_us(a) for _, a, _ in spans], [from_us(b) for _, _, b in spans]
     )
     once = {(row["terminal_no"], row["t_us"], row["fingerprint"]): row for row in rows}
+    # Of equal ones the first that was stored counts: that is in the file.
+    for old in _old_rows(await rows_in(connection, [Span(no, a, b + 1) for no, a, b in spans])):
+        once[(old["terminal_no"], old["t_us"], old["fingerprint"])] = old
     return [once[key] for key in sorted(once)]
+
+
+def _old_rows(rows: Rows) -> Iterator[dict[str, Any]]:
+    """Rows of files as _SQL gives those of the table; the text to the byte."""
+    columns = {name: values.tolist() for name, values in rows.columns.items()}
+    there = {name: (~missing(rows.columns, name)).tolist() for name in OPTIONAL}
+    ends = np.cumsum(np.maximum(rows.sizes, 0)).tolist()
+    sizes, items = rows.sizes.tolist(), rows.items.tobytes()
+    for k in range(len(rows)):
+        values: list[Any] = [
+            columns[column.name][k] if not column.optional or there[column.name][k] else None
+            for column in (*REPORTED, *ADDED)
+        ]
+        values.append(None if sizes[k] < 0 else items[ends[k] - sizes[k] : ends[k]].hex())
+        fix = {name: columns[name][k] for name in _FIX}
+        if not there["odometer_dkm"][k]:
+            fix["odometer_dkm"] = -1
+        yield fix | {
+            "terminal_no": columns["terminal"][k], "t_us": columns["device_us"][k], "fingerprint": columns["fingerprint"][k],
+            "received_us": columns["received_us"][k], "text": json.dumps(values),
+        }  # fmt: skip
 
 
 def _packed(rows: Sequence[Any], texts: Sequence[bytes]) -> bytes:

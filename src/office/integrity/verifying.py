@@ -17,6 +17,9 @@ from office.integrity.streams import STREAMS, UNREADABLE
 from runtime.connection import Connection
 from runtime.partitions import partitions_of
 from runtime.units import US_PER_DAY, from_us, to_us
+from telemetry.archive.cold import catalogue
+from telemetry.archive.cold.layout import ColdDamagedError
+from telemetry.archive.partitions import hold_days
 from telemetry.log.codec import MAX_ROWS
 
 
@@ -37,6 +40,7 @@ async def verify_chains(
             await stack.enter_async_context(
                 connection.transaction(isolation="repeatable_read", readonly=True)
             )
+            await hold_days(connection)
         now = await connection.fetchval("SELECT now()")
         named = await named_keys(connection)
         keys = {key.id: PublicKey(key.public) for key in named}
@@ -121,6 +125,8 @@ async def _positions(connection: Connection, report: Report, kept: Kept, now: da
     """The positions that evidence rests on."""
     limit_us = int(now.timestamp()) * 1_000_000 - kept.positions * US_PER_DAY
     days = [name.removeprefix("positions_") for name in await partitions_of(connection, "positions")]
+    cold = await catalogue.first_day(connection)
+    days += [] if cold is None else [f"{catalogue.day_of(cold):%Y%m%d}"]
     first = min((day for day in days if day.isdecimal()), default="")
     aside = [
         _Aside(row["id"], row["terminal_no"], to_us(row["set_aside_at"]), to_us(row["ended_at"]))
@@ -142,6 +148,9 @@ async def _positions(connection: Connection, report: Report, kept: Kept, now: da
                 wrong = await tracks.compare(connection, row["spans"], row["rows"])
             except UNREADABLE:
                 continue  # the list itself was changed: its chain says so
+            except ColdDamagedError as error:
+                report.findings.append(Finding("positions", "cold-file", error.file, error.message))
+                continue
             made_us = to_us(row["made_at"])
             for one in wrong:
                 terminal, t_us, fingerprint = one.position

@@ -17,6 +17,8 @@ from rules.evidence import canonical, parse
 from runtime.connection import Connection
 from runtime.units import US_PER_S, from_us
 from telemetry.archive.clocks import EVER, Piece, read_clocks
+from telemetry.archive.cold.reading import Span
+from telemetry.archive.read import PositionReader
 from telemetry.quality import MAX_AHEAD_US
 
 #: The member of evidence.
@@ -90,19 +92,10 @@ async def _applied(
 async def _read_by(
     conn: Connection, no: int, piece: Piece, since: int, until: int, prints: Sequence[int]
 ) -> bool:
-    return bool(
-        await conn.fetchval(
-            "SELECT EXISTS (SELECT FROM positions p WHERE p.terminal_no = $1 AND p.device_time BETWEEN $2 AND $3"
-            " AND ($4::timestamptz IS NULL OR p.received_at >= $4) AND ($5::timestamptz IS NULL OR p.received_at < $5)"
-            " AND p.fingerprint = ANY($6::bigint[]))",
-            no,
-            from_us(max(since - piece.shift_us, 0)),
-            from_us(max(until - piece.shift_us, 0)),
-            None if piece.from_us == EVER[0] else from_us(piece.from_us),
-            None if piece.to_us == EVER[1] else from_us(piece.to_us),
-            prints,
-        )
+    span = Span(
+        no, max(since - piece.shift_us, 0), max(until - piece.shift_us, 0) + 1, piece.from_us, piece.to_us
     )
+    return await PositionReader().holds_received(conn, span, prints)
 
 
 def _as_evidence(piece: Piece) -> dict[str, Any]:

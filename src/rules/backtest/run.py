@@ -26,7 +26,7 @@ from rules.live.store.due import anything_due
 from rules.live.store.offsets import known_until
 from rules.navigation.frozen import FrozenRoutes
 from runtime.connection import Connection
-from telemetry.archive.partitions import clock_us
+from telemetry.archive.partitions import clock_us, hold_days
 from telemetry.archive.read import Track
 from telemetry.archive.store import Archive
 
@@ -83,6 +83,7 @@ class Backtest:
         progress, now = Progress(), now_us()
         archive = _Counted(progress, now_us)
         async with conn.transaction(isolation="repeatable_read", readonly=True):
+            await hold_days(conn)
             rows = await load_parameters(conn)
             archive.max_age_us = parameters.max_age_us(rows)
             context = Context(

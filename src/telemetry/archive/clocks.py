@@ -12,7 +12,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Any, Final
@@ -26,9 +26,10 @@ from runtime.connection import Connection
 from runtime.errors import text_of
 from runtime.faults import of_one_fact
 from runtime.units import US_PER_S, from_us, to_us
+from telemetry.archive.cold import reading
 from telemetry.archive.put_right import BY_THE_STANDARD, DATUMS, put_right
 from telemetry.geo import Datum
-from telemetry.positions import PositionBatch
+from telemetry.positions import PositionBatch, Source
 from telemetry.quality import MAX_AHEAD_US, Quality
 from telemetry.terminals import notices
 
@@ -375,15 +376,25 @@ async def wrong_since(
     no smaller one; of a clock that is ahead no larger one. Looks back to the receipt ``back_us``. None: not stored yet."""
     lead = lag_s < 0
     against = "lag > make_interval(secs => $3)" if lead else "lag < make_interval(secs => $3)"
-    moment = await conn.fetchval(
+    since = from_us(back_us) - timedelta(seconds=max(lag_s, 0) + 86_400)
+    limit_s = lag_s + tolerance_s if lead else lag_s - tolerance_s
+    old = await reading.rows_in(conn, [reading.Span(terminal, max(to_us(since), 1), EVER[1], back_us)])
+    received, lags = (old.columns["received_us"], old.columns["received_us"] - old.columns["device_us"])
+    live = old.columns["source"] == Source.LIVE
+    speaks = live & ((lags > limit_s * US_PER_S) if lead else (lags < limit_s * US_PER_S))
+    last_us = int(received[speaks].max()) if speaks.any() else None
+    row = await conn.fetchrow(
         "WITH live AS MATERIALIZED (SELECT received_at, received_at - device_time AS lag FROM positions"  # noqa: S608 - constants
-        " WHERE terminal_no = $1 AND source = 0 AND device_time >= $2::timestamptz - make_interval(secs => $4)"
-        " AND device_time > timestamptz 'epoch' AND received_at >= $2),"
-        f" last AS (SELECT max(received_at) AS at FROM live WHERE {against})"
-        " SELECT min(received_at) FROM live, last WHERE last.at IS NULL OR received_at > last.at",
+        " WHERE terminal_no = $1 AND source = 0 AND device_time >= $4 AND device_time > timestamptz 'epoch' AND received_at >= $2),"
+        f" last AS (SELECT GREATEST(max(received_at), $5::timestamptz) AS at FROM live WHERE {against})"
+        " SELECT (SELECT at FROM last), (SELECT min(received_at) FROM live, last WHERE last.at IS NULL OR received_at > last.at)",
         terminal,
         from_us(back_us),
-        float(lag_s + tolerance_s if lead else lag_s - tolerance_s),
-        float(max(lag_s, 0) + 86_400),
+        float(limit_s),
+        since,
+        None if last_us is None else from_us(last_us),
     )
-    return None if moment is None else to_us(moment)
+    last, first = row
+    found = [] if first is None else [to_us(first)]
+    later = received[live & (received > (EVER[0] if last is None else to_us(last)))]
+    return min([*found, *later.tolist()], default=None)

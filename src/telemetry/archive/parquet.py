@@ -14,8 +14,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from io import BytesIO
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -25,11 +24,14 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from runtime import pgcopy
 from runtime.arrays import AnyArray
 from runtime.errors import ConfigurationError, GongcheError, UnavailableError
 from runtime.metrics import program_version
-from telemetry.archive.columns import FIELDS, KEY, SELECTED
+from telemetry.archive.cold.catalogue import files_of, number_of
+from telemetry.archive.cold.rows import Rows
+from telemetry.archive.cold.whole import chains, pages_of, seen_pages
+from telemetry.archive.pages import day_span, merged, regrouped, stored_pages
+from telemetry.archive.partitions import hold_days
 from telemetry.arrow import arrow_type
 from telemetry.positions import ADDED, ITEMS_UNIT, OPTIONAL, REPORTED, Column
 
@@ -37,7 +39,6 @@ FORMAT: Final = "gongche.positions.parquet/1"
 #: Rows of one row group, and of one page read from the database: what bounds the memory of an export (some 60 MB).
 GROUP_ROWS: Final = 65_536
 
-Columns = dict[str, AnyArray]
 #: Called after each row group with (rows so far, number of the last terminal, highest number of a terminal).
 Progress = Callable[[int, int, int], None]
 
@@ -81,9 +82,6 @@ SCHEMA: Final = pa.schema(
 )
 #: Where the file's name of a column is not the batch's.
 _BATCH_NAMES = {_BY_NAME[name].sql_name: name for name in _TIME_UNITS}
-
-_SELECTED = f"{SELECTED}, COALESCE(octet_length(p.items), -1)"  # the items themselves follow apart
-_FIXED: Final[tuple[tuple[str, pgcopy.Kind], ...]] = (*FIELDS, ("items_bytes", "int4"))
 
 
 class ExportRefusedError(GongcheError):
@@ -189,14 +187,15 @@ async def _write(
     rows, terminals, last = 0, 0, -1
     # One snapshot for all pages: a batch that is stored meanwhile is in the file as a whole or not at all.
     async with conn.transaction(isolation="repeatable_read", readonly=True):
+        await hold_days(conn)
         taken = await conn.fetchval("SELECT now()")
         phones = {r["no"]: r["phone"] for r in await conn.fetch("SELECT no, phone FROM terminals")}
         highest = max(phones, default=0)
         with _new_file(scratch) as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
-            async for page, items in _pages(conn, day, group_rows):
-                writer.write_table(_table(page, items, phones), row_group_size=group_rows)
-                there = np.unique(page["terminal"])
-                rows += len(page["terminal"])
+            async for page in await _pages(conn, day, group_rows):
+                writer.write_table(_table(page, phones), row_group_size=group_rows)
+                there = np.unique(page.columns["terminal"])
+                rows += len(page)
                 terminals += len(there) - int(there[0] == last)
                 last = int(there[-1])
                 progress(rows, last, highest)
@@ -214,50 +213,26 @@ def _described(scratch: Path, day: date, name: str, rows: int, terminals: int, t
     return Manifest(FORMAT, day.isoformat(), name, rows, terminals, size, digest, exported_at, program)
 
 
-async def _pages(
-    conn: asyncpg.Connection, day: date, group_rows: int
-) -> AsyncIterator[tuple[Columns, bytes]]:
-    """The day's rows, ``group_rows`` at a time: fixed-width columns, and the bytes of their items, joined."""
-    start = datetime.combine(day, time(), UTC)
-    # As constants, so that other partitions are not even opened.
-    span = (
-        f"device_time >= '{start.isoformat()}' AND device_time < '{(start + timedelta(days=1)).isoformat()}'"
-    )
-    after = "true"
-    while True:
-        sink = BytesIO()
-        query = (
-            f"SELECT {_SELECTED} FROM positions p WHERE {span} AND {after} ORDER BY {KEY} LIMIT {group_rows}"  # noqa: S608 - our own constants
-        )
-        await conn.copy_from_query(query, output=sink, format="binary")
-        page = pgcopy.decode_fixed(sink.getvalue(), _FIXED)
-        if not len(page["terminal"]):
-            return
-        end = f"({int(page['terminal'][-1])}, {_literal(int(page['device_us'][-1]))}, {int(page['fingerprint'][-1])})"
-        items = b""
-        if (page["items_bytes"] > 0).any():
-            items = await conn.fetchval(
-                f"SELECT string_agg(items, ''::bytea ORDER BY {KEY}) FROM positions"  # noqa: S608 - our own constants
-                f" WHERE {span} AND {after} AND ({KEY}) <= {end}"
-            )
-        yield page, items
-        if len(page["terminal"]) < group_rows:
-            return
-        after = f"({KEY}) > {end}"
+async def _pages(conn: asyncpg.Connection, day: date, group_rows: int) -> AsyncIterator[Rows]:
+    """The day's rows, ``group_rows`` at a time: those of files and of the table. Of files only what may be seen."""
+    number = number_of(day)
+    files = await files_of(conn, number, number)
+    hot = stored_pages(conn, group_rows, where=day_span(number))
+    if not files:
+        return hot
+    streams = [seen_pages(conn, pages_of(chain)) for chain in chains(files)]
+    return regrouped(merged([*streams, hot]), group_rows)
 
 
-def _literal(us: int) -> str:
-    return f"'{(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)).isoformat()}'::timestamptz"
-
-
-def _table(page: Columns, items: bytes, phones: dict[int, str]) -> Any:
+def _table(rows: Rows, phones: dict[int, str]) -> Any:
     """The page as an Arrow table of SCHEMA."""
+    page = rows.columns
     arrays: list[Any] = []
     for field in SCHEMA:
         if field.name == "phone":
             arrays.append(_phones(page["terminal"], phones))
         elif field.name == "items":
-            arrays.append(_items(page["items_bytes"], items))
+            arrays.append(_items(rows.sizes, rows.items))
         elif pa.types.is_timestamp(field.type):
             arrays.append(pa.array(page[_BATCH_NAMES[field.name]], pa.int64()).cast(field.type))
         else:
@@ -276,14 +251,12 @@ def _phones(terminal: AnyArray, phones: dict[int, str]) -> Any:
     return known.take(pa.array(index)).dictionary_encode()
 
 
-def _items(sizes: AnyArray, data: bytes) -> Any:
+def _items(sizes: AnyArray, data: AnyArray) -> Any:
     offsets = np.zeros(len(sizes) + 1, np.int32)
     np.cumsum(np.maximum(sizes, 0), out=offsets[1:])
-    if int(offsets[-1]) != len(data):
-        raise UnavailableError(f"the database gave {len(data)} bytes of items, {offsets[-1]} were announced")
     validity = pa.py_buffer(np.packbits(sizes >= 0, bitorder="little").tobytes())
     return pa.Array.from_buffers(
-        pa.binary(), len(sizes), [validity, pa.py_buffer(offsets.tobytes()), pa.py_buffer(data)]
+        pa.binary(), len(sizes), [validity, pa.py_buffer(offsets.tobytes()), pa.py_buffer(data.tobytes())]
     )
 
 

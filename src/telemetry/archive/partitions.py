@@ -40,12 +40,19 @@ MOST_MOVED: Final = 100_000
 DELETED_AT_ONCE: Final = 10_000
 DELETED_TIMES: Final = 20
 
-_POSITIONS: Final = Partitioned("positions", "device_time", 0x676F6E67_64617973)  # "gongdays"
+#: The table, and the lock of whoever makes or drops one of its partitions.
+POSITIONS: Final = Partitioned("positions", "device_time", 0x676F6E67_64617973)  # "gongdays"
 _OF_DAY: Final = re.compile(r"^positions_[0-9]{8}$")
 _RETRY_US: Final = 600 * 1_000_000
 _DAY_ZERO = date(1970, 1, 1)
 #: The first day that can have a partition (migration 0009). The clock of a server may be wrong too.
 _FIRST_DAY: Final = (date(2020, 1, 1) - _DAY_ZERO).days
+
+
+async def hold_days(conn: Connection) -> None:
+    """Keep every day where it is until the transaction ends: the first statement of one that reads positions in one snapshot. A
+    partition that goes is gone at once also for a snapshot that was taken before."""
+    await conn.execute(f"LOCK TABLE ONLY {POSITIONS.table} IN ACCESS SHARE MODE")
 
 
 def clock_us() -> int:
@@ -99,6 +106,10 @@ class Partitions:
             else:
                 self._postponed[day] = now + _RETRY_US
 
+    def first_kept(self) -> int:
+        """The first day (UTC, since 1970) that the retention keeps."""
+        return self._now_us() // US_PER_DAY - self._retention_days
+
     async def drop_expired(self, conn: Connection) -> list[str]:
         """Drop the day partitions that ended more than the retention ago, oldest first; the names dropped.
 
@@ -106,12 +117,12 @@ class Partitions:
         Raises asyncpg.LockNotAvailableError when readers hold the table for longer than 2 s (try again later): so many
         seconds all others wait behind us, so we do not go on to the next day.
         """
-        last = self._now_us() // US_PER_DAY - self._retention_days - 1
+        last = self.first_kept() - 1
         dropped = []
-        for name in await partitions_of(conn, _POSITIONS.table):
+        for name in await partitions_of(conn, POSITIONS.table):
             if not _OF_DAY.match(name) or name > _name(last):
                 continue
-            if await drop(conn, _POSITIONS, name):
+            if await drop(conn, POSITIONS, name):
                 dropped.append(name)
                 _logger.info("partition %s is older than the retention: dropped", name)
             self._there = {d for d in self._there if _name(d) != name}
@@ -166,7 +177,14 @@ class Partitions:
         """The partition of ``day`` is there (True), or has to wait (False): more than ``most_moved`` rows would move."""
         name = _name(day)
         start = datetime.combine(_date(day), datetime.min.time(), UTC)
-        return await attach(conn, _POSITIONS, name, start, start + timedelta(days=1), most_moved)
+        return await attach(conn, POSITIONS, name, start, start + timedelta(days=1), most_moved)
+
+
+def day_of_partition(name: str) -> int | None:
+    """The UTC day (since 1970) that the partition ``name`` is of; None: it is of no day."""
+    if not _OF_DAY.match(name):
+        return None
+    return (datetime.strptime(name[-8:], "%Y%m%d").replace(tzinfo=UTC).date() - _DAY_ZERO).days
 
 
 def _date(day: int) -> date:

@@ -1,4 +1,7 @@
-"""The history of positions, reading: tracks, newest positions, ends of spans. Writing is in ``store``."""
+"""The history of positions, reading: tracks, newest positions, ends of spans. Writing is in ``store``.
+
+Days that are kept as files (``cold``) are read with the table: nobody who reads has to know where a day is.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,19 @@ from runtime import pgcopy
 from runtime.arrays import AnyInts, Ints
 from runtime.connection import Connection
 from runtime.units import from_us
-from telemetry.archive.clocks import EVER, PLAIN, Clocks, derive, read_clocks
+from telemetry.archive.clocks import EVER, PLAIN, Clocks, Piece, derive, read_clocks
+from telemetry.archive.cold import reading
+from telemetry.archive.cold.joining import (
+    after_place,
+    edges_with_cold,
+    in_track_order,
+    joined,
+    taken,
+    wanted_fixes,
+    with_cold,
+)
+from telemetry.archive.cold.reading import Span
+from telemetry.archive.cold.rows import first_of_each
 from telemetry.archive.columns import FIELDS, SELECTED
 from telemetry.positions import PositionBatch
 from telemetry.quality import MAX_AHEAD_US, Quality, too_old
@@ -51,7 +66,11 @@ class PositionReader:
 
     async def holds_any(self, conn: Connection) -> bool:
         """Whether there is any position at all."""
-        return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM positions)"))
+        return bool(
+            await conn.fetchval(
+                "SELECT EXISTS (SELECT FROM positions) OR EXISTS (SELECT FROM cold_terminals)"
+            )
+        )
 
     async def track(
         self,
@@ -88,11 +107,8 @@ class PositionReader:
         )
         if ordered or limit is not None:
             query += " ORDER BY p.device_time, p.fingerprint, p.terminal_no"
-        return self._aged(
-            _track(
-                await _copy_out(conn, query if limit is None else f"{query} LIMIT {int(limit) + 1}"), limit
-            )
-        )
+        hot = await _copy_out(conn, query if limit is None else f"{query} LIMIT {int(limit) + 1}")
+        return self._aged(_track(await with_cold(conn, hot, spans, limit, after), limit))
 
     async def last_positions(
         self, conn: Connection, terminals: Sequence[int], *, valid_only: bool = True
@@ -108,6 +124,10 @@ class PositionReader:
             found[0] = _last_each(found[0])
             missing = [no for no in missing if no not in clocks]
         for since in (await recent_us(conn), FAR_PAST_US):
+            if missing and since == FAR_PAST_US:
+                ever = [Span(no, FAR_PAST_US, pgcopy.MAX_TIME_US) for no in missing]
+                old = await reading.edges_of(conn, ever, 1, wanted_fixes(valid_only, None), newest=True)
+                found += [dict(rows.columns) for rows in old]
             if missing:
                 query = (
                     f"SELECT {SELECTED} FROM unnest('{{{','.join(map(str, missing))}}}'::integer[]) AS t (no)"  # noqa: S608 - numbers only
@@ -120,8 +140,8 @@ class PositionReader:
         if not found:
             return _track({}, None)
         columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
-        order = np.lexsort((columns["terminal"], columns["fingerprint"], columns["device_us"]))
-        return _track({name: values[order] for name, values in columns.items()}, None)
+        # What is in the table may be older than what is in files.
+        return _track(in_track_order(_last_each(in_track_order(columns))), None)
 
     async def edges(
         self,
@@ -153,13 +173,18 @@ class PositionReader:
             f" ORDER BY p.device_time{turn}, p.fingerprint{turn} LIMIT {int(count)}) p"
             " ORDER BY p.device_time, p.fingerprint, p.terminal_no"
         )
-        return _track(await _copy_out(conn, query), None)
+        plain = [Span(*span) for span in spans]
+        wanted = wanted_fixes(True, self.max_age_us)
+        return _track(
+            await edges_with_cold(conn, await _copy_out(conn, query), plain, count, wanted, newest=newest),
+            None,
+        )
 
     async def count(
         self, conn: Connection, terminal_spans: Sequence[tuple[int, int, int]], most: int
     ) -> list[int]:
         """How many positions each (terminal_no, from_us, to_us) span has, half open, by the times that were received; ``most``
-        for that many or more."""
+        for that many or more. Of a day that moves to files at this moment some may be counted twice."""
         if not terminal_spans:
             return []
         bounds = f"p.device_time >= {_literal(max(FAR_PAST_US, min(s[1] for s in terminal_spans)))}"
@@ -172,7 +197,28 @@ class PositionReader:
             f" AND p.device_time >= s.since AND p.device_time < s.until AND {bounds} LIMIT {int(most)}) f) AS found"
             f" FROM (VALUES {values}) AS s (k, no, since, until) ORDER BY s.k"
         )
-        return [row["found"] for row in rows]
+        ranges = [Span(t, max(a, FAR_PAST_US), min(b, pgcopy.MAX_TIME_US)) for t, a, b in terminal_spans]
+        cold = await reading.rows_in(conn, ranges)
+        return [
+            min(row["found"] + len(reading.inside(cold, span)), most)
+            for row, span in zip(rows, ranges, strict=True)
+        ]
+
+    async def holds_received(self, conn: Connection, span: Span, prints: Sequence[int]) -> bool:
+        """Whether one of the positions in ``span`` has one of these fingerprints."""
+        if await conn.fetchval(
+            "SELECT EXISTS (SELECT FROM positions p WHERE p.terminal_no = $1 AND p.device_time >= $2 AND p.device_time < $3"
+            " AND p.received_at >= $5 AND p.received_at < $6 AND p.fingerprint = ANY($4::bigint[]))",
+            span.terminal,
+            from_us(max(span.from_us, FAR_PAST_US)),
+            from_us(min(span.to_us, pgcopy.MAX_TIME_US)),
+            prints,
+            from_us(max(span.received_from, FAR_PAST_US)),
+            from_us(min(span.received_to, pgcopy.MAX_TIME_US)),
+        ):
+            return True
+        cold = await reading.rows_in(conn, [span])
+        return bool(np.isin(cold.columns["fingerprint"], np.array(prints, np.int64)).any())
 
     def _aged(self, track: Track) -> Track:
         if self.max_age_us is None or not len(track):
@@ -191,16 +237,29 @@ def _young(max_age_us: int | None, shift: str = "") -> str:
 # --- terminals whose clock is known to be wrong, alone or among others ------------------------------------------------
 
 
-def _values(spans: Sequence[tuple[int, int, int]], clocks: Clocks, *, doubted: bool) -> tuple[str, str]:
-    """SQL of the pieces of ``spans``: the rows of s (no, since, until, received_since, received_until, shift), and the
-    condition that a row of positions ``p`` is in one. Where it is not ``doubted``, without those in doubt."""
+_PieceOfSpan = tuple[int, int, int, Piece]
+
+
+def _pieces(spans: Sequence[tuple[int, int, int]], clocks: Clocks, *, doubted: bool) -> list[_PieceOfSpan]:
+    """Of each span (terminal, device times as they were received, from and to) its pieces. Where it is not ``doubted``, without
+    those in doubt."""
     pieces = [
         (no, max(a - piece.shift_us, FAR_PAST_US), min(b - piece.shift_us, pgcopy.MAX_TIME_US), piece)
         for no, a, b in spans
         for piece in clocks.get(no, (PLAIN,))
         if doubted or not piece.doubted
     ]
-    pieces = [piece for piece in pieces if piece[1] < piece[2]] or [(0, 0, 1, PLAIN)]
+    return [piece for piece in pieces if piece[1] < piece[2]]
+
+
+def _spans_of(pieces: Sequence[_PieceOfSpan]) -> list[Span]:
+    return [Span(no, a, b, piece.from_us, piece.to_us, piece.shift_us) for no, a, b, piece in pieces]
+
+
+def _values(given: Sequence[_PieceOfSpan]) -> tuple[str, str]:
+    """SQL of pieces of spans: the rows of s (no, since, until, received_since, received_until, shift), and the condition that a
+    row of positions ``p`` is in one."""
+    pieces = given or [(0, 0, 1, PLAIN)]
     rows = ", ".join(
         f"({int(no)}, {_literal(a)}, {_literal(b)}, {_received(piece.from_us)}, {_received(piece.to_us)},"
         f" interval '{piece.shift_us // 1_000_000} seconds')"
@@ -221,7 +280,8 @@ async def _track_by_clocks(
     limit: int | None,
     after: tuple[int, int, int] | None,
 ) -> Track:
-    values, condition = _values(spans, clocks, doubted=True)
+    pieces = _pieces(spans, clocks, doubted=True)
+    values, condition = _values(pieces)
     if after is not None:
         place = f"({_literal(after[0])}, {int(after[1])}, {int(after[2])})"
         condition += f" AND (p.device_time + s.shift, p.fingerprint, p.terminal_no) > {place}"
@@ -230,7 +290,15 @@ async def _track_by_clocks(
         " ORDER BY p.device_time + s.shift, p.fingerprint, p.terminal_no"
     )
     query = query if limit is None else f"{query} LIMIT {int(limit) + 1}"
-    return _track(_derived(await _copy_out(conn, query), clocks), limit)
+    hot = await _copy_out(conn, query)
+    # Terminals may be shifted by different times: which day comes first is not known before.
+    cold = await reading.rows_in(conn, _spans_of(pieces))
+    if not len(cold):
+        return _track(_derived(hot, clocks), limit)
+    both = joined([cold.columns, hot])
+    both = _derived(taken(both, first_of_each(both, by_terminal=False)), clocks)
+    both = in_track_order(both)
+    return _track(both if after is None else taken(both, np.flatnonzero(after_place(both, after))), limit)
 
 
 async def _edges_by_clocks(
@@ -245,7 +313,8 @@ async def _edges_by_clocks(
 ) -> dict[str, AnyInts]:
     """The first (``newest``: the last) ``count`` rows of each piece of each span: the ones wanted and maybe more, between
     which others may lie that are not there."""
-    values, condition = _values(spans, clocks, doubted=not valid_only)
+    pieces = _pieces(spans, clocks, doubted=not valid_only)
+    values, condition = _values(pieces)
     # Of what is shifted it is asked anew whether it is ahead of its receipt.
     ahead, turn = int(Quality.TIME_AHEAD), " DESC" if newest else ""
     wrong = f"(p.quality & {~ahead})" if valid_only else "0"
@@ -259,7 +328,11 @@ async def _edges_by_clocks(
         f" ORDER BY p.device_time{turn}, p.fingerprint{turn} LIMIT {int(count)}) p"
         " ORDER BY p.device_time + s.shift, p.fingerprint, p.terminal_no"
     )
-    return _derived(await _copy_out(conn, query), clocks)
+    wanted = wanted_fixes(valid_only, max_age_us)
+    both = await edges_with_cold(
+        conn, await _copy_out(conn, query), _spans_of(pieces), count, wanted, newest=newest
+    )
+    return in_track_order(_derived(both, clocks))
 
 
 def _derived(columns: dict[str, AnyInts], clocks: Clocks) -> dict[str, AnyInts]:

@@ -16,6 +16,8 @@ from runtime import pgcopy
 from runtime.arrays import AnyInts, Bools, Ints
 from runtime.connection import Connection
 from runtime.units import from_us
+from telemetry.archive.cold import catalogue
+from telemetry.archive.cold.known import newer_of, newest_in_files, stored_in_files
 from telemetry.archive.columns import NAMES, copy_stream
 from telemetry.archive.newest import NewestPositions
 from telemetry.archive.partitions import Partitions, clock_us, days_of
@@ -81,8 +83,10 @@ class Archive(PositionReader):
         await self._partitions.ensure(conn, days)
 
     async def drop_expired(self, conn: Connection) -> list[str]:
-        """Drop the partitions older than the retention; their names. See ``Partitions.drop_expired``."""
-        return await self._partitions.drop_expired(conn)
+        """Drop the partitions older than the retention, and end the files of such days; the names of both. See
+        ``Partitions.drop_expired``."""
+        files = await catalogue.discard_before(conn, self._partitions.first_kept())
+        return [*await self._partitions.drop_expired(conn), *files]
 
     async def tidy_odd_dates(self, conn: Connection) -> None:
         """Rows of dates that no day partition is for: those whose day has got one now move there, those received longer
@@ -137,11 +141,13 @@ class Archive(PositionReader):
         missing = terminals.tolist()
         for since in (await recent_us(conn), FAR_PAST_US):
             if missing:
+                cold = await newest_in_files(conn, missing) if since == FAR_PAST_US else {}
                 rows = await conn.fetch(_NEWEST, missing, from_us(since), self._newest.MOST_REMEMBERED + 1)
                 # Found by a recent ordinary position. Others may have older ones: look everywhere.
                 if since != FAR_PAST_US:
                     rows = [r for r in rows if r["watermark"] is not None]
-                self._newest.learn([(r["no"], r["watermark"], r["prints"] or [], r["top"]) for r in rows])
+                hot = ((r["no"], r["watermark"], r["prints"] or [], r["top"]) for r in rows)
+                self._newest.learn([newer_of(each, cold.get(each[0])) for each in hot])
                 missing = sorted(set(missing) - {r["no"] for r in rows})
 
     async def _stored(
@@ -156,7 +162,12 @@ class Archive(PositionReader):
             from_us(int(device.min())),
             from_us(int(device.max())),
         )
-        return np.array([r["i"] - 1 for r in rows], np.int64)
+        stored = np.array([r["i"] - 1 for r in rows], np.int64)
+        others = np.setdiff1d(np.arange(len(device)), stored)
+        if not len(others):
+            return stored
+        cold = await stored_in_files(conn, terminals[others], device[others], prints[others])
+        return np.concatenate([stored, others[cold]])
 
 
 _US = "(extract(epoch FROM {}) * 1000000)::bigint"  # extract gives a numeric: exact

@@ -86,7 +86,9 @@ async def _silent(conn: Connection, phones: Sequence[str]) -> frozenset[str]:
         " ORDER BY effective_from DESC LIMIT 1), $2)) AS long)"
         " SELECT t.phone FROM terminals t, days WHERE t.phone = ANY($1::text[])"
         " AND GREATEST(t.registered_at, t.seen_at) < now() - days.long AND NOT EXISTS (SELECT FROM positions p"
-        " WHERE p.terminal_no = t.no AND p.received_at > now() - days.long AND p.device_time > now() - days.long - interval '1 day')",
+        " WHERE p.terminal_no = t.no AND p.received_at > now() - days.long AND p.device_time > now() - days.long - interval '1 day')"
+        # Of days that are kept as files only the day is asked for: at worst a device is exchanged a day later.
+        " AND NOT EXISTS (SELECT FROM cold_terminals c WHERE c.terminal_no = t.no AND c.last_day >= (now() - days.long)::date - 1)",
         phones,
         EXCHANGE_SILENCE_DAYS,
     )
