@@ -55,6 +55,7 @@ PARTS = {
     "seals": "sealed",
     "tanks": "tank",
     "nights": "parking",
+    "routes": "route",
 }
 
 

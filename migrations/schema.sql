@@ -2562,6 +2562,7 @@ CREATE TABLE dispatch_orders (
     backfill boolean DEFAULT false NOT NULL,
     counts boolean DEFAULT true NOT NULL,
     is_newest boolean DEFAULT false NOT NULL,
+    route jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT dispatch_orders_check CHECK ((planned_return > planned_departure)),
     CONSTRAINT dispatch_orders_check1 CHECK (((actual_return IS NULL) OR (actual_return > COALESCE(actual_departure, '-infinity'::timestamp with time zone)))),
     CONSTRAINT dispatch_orders_status_check CHECK ((status = ANY (ARRAY['approved'::text, 'departed'::text, 'returned'::text, 'cancelled'::text]))),
@@ -2593,6 +2594,8 @@ COMMENT ON COLUMN dispatch_orders.backfill IS 'entered after the vehicle returne
 COMMENT ON COLUMN dispatch_orders.counts IS 'false: a backfill that nobody approved; what was judged stays';
 
 COMMENT ON COLUMN dispatch_orders.is_newest IS 'the newest version, whether it counts or not: what people see';
+
+COMMENT ON COLUMN dispatch_orders.route IS 'list of Place with coordinates, in the order of travel; empty = no route is designated';
 
 CREATE VIEW current_dispatch_orders AS
  SELECT no,
@@ -2627,7 +2630,8 @@ CREATE VIEW current_dispatch_orders AS
     covers_to,
     backfill,
     counts,
-    is_newest
+    is_newest,
+    route
    FROM dispatch_orders
   WHERE is_current;
 

@@ -24,6 +24,7 @@ from tests.unit import test_check_mileage as mileage
 from tests.unit import test_check_off_hours as off_hours
 from tests.unit import test_check_parking as parking
 from tests.unit import test_check_refuel_frequency as refuel_frequency
+from tests.unit import test_check_route as route
 from tests.unit import test_check_sealed as sealed
 from tests.unit import test_check_tank as tank
 from tests.unit import test_check_terminal_silent as terminal_silent
@@ -140,6 +141,7 @@ def samples() -> dict[str, Any]:
         "tank": tank.make([tank.paid("D", tank.B, 90)], now="D"),
         "tank.both": tank.make(tank.TWO, tank.way(40, 38, 1)),
         "parking": parking.make(parking.OUT),
+        "route": route.make(route.ASIDE),
     }  # fmt: skip
 
 

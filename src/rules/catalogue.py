@@ -16,6 +16,7 @@ from rules.checks import (
     off_hours,
     parking,
     refuel_frequency,
+    route,
     sealed,
     tank,
     terminal_silent,
@@ -150,6 +151,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule("封存车辆移动", sealed),
     rule("加油超箱容", tank),
     rule("停放异常", parking),
+    rule("行驶路线异常", route),
 )
 
 #: Code -> Chinese name, in the same order.

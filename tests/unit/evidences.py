@@ -16,6 +16,7 @@ from tests.unit import test_check_mileage as mileage
 from tests.unit import test_check_off_hours as off_hours
 from tests.unit import test_check_parking as parking
 from tests.unit import test_check_refuel_frequency as refuel_frequency
+from tests.unit import test_check_route as route
 from tests.unit import test_check_sealed as sealed
 from tests.unit import test_check_tank as tank
 from tests.unit import test_check_terminal_silent as terminal_silent
@@ -240,6 +241,16 @@ def nights(draw: st.DrawFn) -> Evidence:
     return parking.make(parking.stood(draw(parking.STANDS)), orders=orders)
 
 
+@st.composite
+def ways(draw: st.DrawFn) -> Evidence:
+    path = draw(
+        st.lists(st.tuples(st.integers(-2, 4), st.integers(0, 20)), min_size=2, max_size=4, unique=True)
+    )
+    track = route.drive(*path, (0.0, 20.0), kmh=90, every=40)
+    away = draw(st.sampled_from([0, 0, 600]))
+    return route.make(route.silent(track, 100, 100 + away))
+
+
 EVIDENCE: dict[str, st.SearchStrategy[Evidence]] = {
     "location": locations(),
     "destination": destinations(),
@@ -254,4 +265,5 @@ EVIDENCE: dict[str, st.SearchStrategy[Evidence]] = {
     "sealed": seals(),
     "tank": tanks(),
     "parking": nights(),
+    "route": ways(),
 }

@@ -281,6 +281,7 @@ UNORDERED: dict[str, list[str]] = {
     "sealed": ["track", "orders"],
     "tank": ["transactions"],
     "parking": ["track", "orders"],
+    "route": ["track"],
 }
 
 
@@ -314,7 +315,7 @@ def test_the_order_of_facts_says_nothing(rule: str, data: st.DataObject, chance:
 
 
 @pytest.mark.parametrize(
-    "rule", ["location", "destination", "mileage", "card_use", "off_hours", "sealed", "parking"]
+    "rule", ["location", "destination", "mileage", "card_use", "off_hours", "sealed", "parking", "route"]
 )
 @given(data=st.data())
 @settings(max_examples=20)
@@ -361,6 +362,10 @@ MILDER: list[tuple[str, str, Callable[[int], int]]] = [
     ("tank", "burn_l_100km", lambda v: v + 10),
     ("parking", "min_stand_min", lambda v: v + 60),
     ("parking", "margin_m", lambda v: v + 1500),
+    ("route", "off_route_m", lambda v: v + 1500),
+    ("route", "detour_m", lambda v: v + 5000),
+    ("route", "detour_permille", lambda v: v + 500),
+    ("route", "stop_min", lambda v: v + 10),
 ]
 
 

@@ -16,6 +16,7 @@ from rules.wording import (
     off_hours,
     parking,
     refuel_frequency,
+    route,
     sealed,
     tank,
     terminal_silent,
@@ -82,5 +83,6 @@ STANDARD: Final = Wording(
         ("sealed", 1): sealed.WORDING,
         ("tank", 1): tank.WORDING,
         ("parking", 1): parking.WORDING,
+        ("route", 1): route.WORDING,
     }
 )
