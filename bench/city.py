@@ -56,6 +56,7 @@ PARTS = {
     "tanks": "tank",
     "nights": "parking",
     "routes": "route",
+    "rentals": "idle_rental",
 }
 
 

@@ -2283,7 +2283,7 @@ CREATE TABLE changes (
     from_time timestamp with time zone NOT NULL
 );
 
-COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again), unit (id), driver (id), case (id), disposition_code (code), notice (id), received (exchange_records.no), seal (vehicle that was sealed or unsealed), maintenance (vehicle that went into the repair shop or came out)';
+COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again), unit (id), driver (id), case (id), disposition_code (code), notice (id), received (exchange_records.no), seal (vehicle that was sealed or unsealed), maintenance (vehicle that went into the repair shop or came out), rental (report of a rental that was taken, settled, or is none any more)';
 
 COMMENT ON COLUMN changes.from_time IS 'Facts are others than before from here on; 1970 = at all times.';
 
@@ -6215,6 +6215,10 @@ CREATE INDEX reminders_recent ON reminders USING btree (vehicle_no, condition, a
 
 CREATE INDEX reminders_vehicle ON reminders USING btree (vehicle_no, about);
 
+CREATE INDEX rental_proof_vehicles_of ON rental_proof_vehicles USING btree (vehicle);
+
+CREATE INDEX rental_reports_ends ON rental_reports USING btree (period_to) WHERE (state = ANY (ARRAY['taken'::text, 'settled'::text]));
+
 CREATE INDEX rental_reports_listed ON rental_reports USING btree (reported_at, id);
 
 CREATE UNIQUE INDEX rental_reports_of_request ON rental_reports USING btree (request) WHERE (state <> ALL (ARRAY['refused'::text, 'withdrawn'::text]));
@@ -7060,6 +7064,10 @@ CREATE TRIGGER note_parted AFTER UPDATE ON quarantine REFERENCING OLD TABLE AS o
 CREATE TRIGGER note_received_insert AFTER INSERT ON exchange_records REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('received', 'r.no::text', '');
 
 CREATE TRIGGER note_received_update AFTER UPDATE ON exchange_records REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('received', 'r.no::text', '', '', '', 'jsonb_build_array(r.no, r.version, r.sha256::text, r.organisation)');
+
+CREATE TRIGGER note_rental_insert AFTER INSERT ON rental_reports REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('rental', 'r.id', 'r.period_from');
+
+CREATE TRIGGER note_rental_update AFTER UPDATE ON rental_reports REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('rental', 'r.id', 'r.period_from', '', '', 'jsonb_build_array(r.id, r.state IN (''taken'', ''settled''), r.vehicle, r.period_from, r.period_to)');
 
 CREATE TRIGGER note_result_insert AFTER INSERT ON order_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_result_changes();
 

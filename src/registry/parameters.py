@@ -288,6 +288,13 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("stop_min", "min", 5, _READING, 1, 1440),
         Parameter("gap_speed_kmh", "km/h", 120, _READING, 20, 300),
     ),
+    "idle_rental": (
+        Parameter("min_idle", "1", 1, _OFFICE + " 1.5: 自有车辆闲置 1 辆以上", 1, 1000),
+        # As of parking.
+        Parameter("margin_m", "m", 200, _READING, 0, 10_000),
+        Parameter("max_gap_min", "min", 120, _READING, 5, 1440),
+        Parameter("settle_after_h", "h", 6, _READING, 0, 720),
+    ),
 }
 
 

@@ -11,6 +11,7 @@ from rules.checks import (
     card_use,
     destination,
     fuel_consumption,
+    idle_rental,
     location,
     mileage,
     off_hours,
@@ -152,6 +153,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule("加油超箱容", tank),
     rule("停放异常", parking),
     rule("行驶路线异常", route),
+    rule("租赁期间自有车辆闲置", idle_rental),
 )
 
 #: Code -> Chinese name, in the same order.

@@ -687,7 +687,7 @@ CHANGES: Final = [
             ("card_binding", "C21"), ("transaction", "T199990"), ("fills", "C22"), ("station", "S7"), ("violation", "X99990"),
             ("offences", "苏F23"), ("parameter", "mileage"), ("parameter", "card_use"), ("parameter", "card_binding"),
             ("parameter", "traffic_violations"), ("parameter", "off_hours"), ("parameter", "sealed"), ("parameter", "tank"),
-            ("parameter", "parking"), ("seal", "V24"), ("maintenance", "V25"), ("fence", "F1"), ("order_times", "P50002"), ("calendar", from_us(NOW_US).date().isoformat()),
+            ("parameter", "parking"), ("parameter", "route"), ("parameter", "idle_rental"), ("rental", "Z1"), ("seal", "V24"), ("maintenance", "V25"), ("fence", "F1"), ("order_times", "P50002"), ("calendar", from_us(NOW_US).date().isoformat()),
         ),
         1,
     )

@@ -11,6 +11,7 @@ from tests.unit import test_check_card_binding as card_binding
 from tests.unit import test_check_card_use as card_use
 from tests.unit import test_check_destination as destination
 from tests.unit import test_check_fuel_consumption as fuel_consumption
+from tests.unit import test_check_idle_rental as idle_rental
 from tests.unit import test_check_location as location
 from tests.unit import test_check_mileage as mileage
 from tests.unit import test_check_off_hours as off_hours
@@ -251,6 +252,17 @@ def ways(draw: st.DrawFn) -> Evidence:
     return route.make(route.silent(track, 100, 100 + away))
 
 
+@st.composite
+def rentals(draw: st.DrawFn) -> Evidence:
+    cars = []
+    for number in range(1, draw(st.integers(0, 3)) + 1):
+        away = draw(st.sampled_from([0, 0, 5000]))
+        fixes = idle_rental.stand(0, 12, away) + idle_rental.stand(draw(st.sampled_from([12, 12, 17])), 30)
+        orders = [idle_rental.promise(driven=draw(st.booleans()))] if draw(st.booleans()) else []
+        cars.append(idle_rental.car(fixes, orders=orders, number=number))
+    return idle_rental.make(*cars)
+
+
 EVIDENCE: dict[str, st.SearchStrategy[Evidence]] = {
     "location": locations(),
     "destination": destinations(),
@@ -266,4 +278,5 @@ EVIDENCE: dict[str, st.SearchStrategy[Evidence]] = {
     "tank": tanks(),
     "parking": nights(),
     "route": ways(),
+    "idle_rental": rentals(),
 }

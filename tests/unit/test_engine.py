@@ -33,6 +33,7 @@ NAMES = [
     ("tank", "加油超箱容"),
     ("parking", "停放异常"),
     ("route", "行驶路线异常"),
+    ("idle_rental", "租赁期间自有车辆闲置"),
 ]  # fmt: skip
 
 

@@ -282,6 +282,7 @@ UNORDERED: dict[str, list[str]] = {
     "tank": ["transactions"],
     "parking": ["track", "orders"],
     "route": ["track"],
+    "idle_rental": ["cars"],
 }
 
 
@@ -362,6 +363,7 @@ MILDER: list[tuple[str, str, Callable[[int], int]]] = [
     ("tank", "burn_l_100km", lambda v: v + 10),
     ("parking", "min_stand_min", lambda v: v + 60),
     ("parking", "margin_m", lambda v: v + 1500),
+    ("idle_rental", "min_idle", lambda v: v + 1),
     ("route", "off_route_m", lambda v: v + 1500),
     ("route", "detour_m", lambda v: v + 5000),
     ("route", "detour_permille", lambda v: v + 500),

@@ -14,6 +14,7 @@ from rules.checks import (
     card_use,
     destination,
     fuel_consumption,
+    idle_rental,
     mileage,
     off_hours,
     parking,
@@ -44,6 +45,7 @@ _SUBJECT: Final[Mapping[str, Callable[[str], str]]] = {
     "nights": lambda key: parking.subject(*key.rsplit("|", 1)),
     "tanks": tank.subject,
     "routes": route.subject,
+    "rentals": idle_rental.subject,
     "seals": lambda key: sealed.subject(key.rsplit("|", 1)[0], int(key.rsplit("|", 1)[1])),
 }
 #: Gatherer -> (kind of record, its id) that a key belongs to.
@@ -59,6 +61,7 @@ _OWNER: Final[Mapping[str, Callable[[str], tuple[str, str]]]] = {
     "tanks": lambda key: ("transaction", key),
     "nights": lambda key: ("vehicle", key.rsplit("|", 1)[0]),
     "routes": lambda key: ("order", key),
+    "rentals": lambda key: ("vehicle", key),  # the rented vehicle has the id of its report
 }
 
 #: (id, plate) of vehicles by number.

@@ -10,6 +10,7 @@ from rules.wording import (
     card_use,
     destination,
     fuel_consumption,
+    idle_rental,
     location,
     mileage,
     notes,
@@ -84,5 +85,6 @@ STANDARD: Final = Wording(
         ("tank", 1): tank.WORDING,
         ("parking", 1): parking.WORDING,
         ("route", 1): route.WORDING,
+        ("idle_rental", 1): idle_rental.WORDING,
     }
 )

@@ -9,6 +9,7 @@ from rules.judge.subjects.driver_months import DriverMonths
 from rules.judge.subjects.fills import Transactions
 from rules.judge.subjects.nights import Nights
 from rules.judge.subjects.orders import Orders
+from rules.judge.subjects.rentals import Rentals
 from rules.judge.subjects.routes import Routes
 from rules.judge.subjects.seals import Seals
 from rules.judge.subjects.tanks import Tanks
@@ -27,4 +28,5 @@ GATHERERS: tuple[Gatherer, ...] = (
     Tanks(),
     Nights(),
     Routes(),
+    Rentals(),
 )
