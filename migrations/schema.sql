@@ -1253,6 +1253,14 @@ CREATE FUNCTION order_hidden(wanted text, ids text[]) RETURNS boolean
         OR EXISTS (SELECT FROM jsonb_array_elements(o.exchanges) e WHERE e ->> 'vehicle' = ANY (ids))))
 $$;
 
+CREATE FUNCTION parties_of_statements(wanted text[]) RETURNS TABLE(id text, organisation_name text, platform_name text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT s.id, u.name, p.name FROM cost_statements s LEFT JOIN organisations u ON u.id = s.organisation LEFT JOIN organisations p ON p.id = s.platform
+     WHERE s.id = ANY (wanted)
+$$;
+
 CREATE FUNCTION queue_messages() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1621,6 +1629,13 @@ BEGIN
         AND NOT EXISTS (SELECT FROM dispatch_orders WHERE id = NEW.id AND version > NEW.version AND counts);
     RETURN NEW;
 END $$;
+
+CREATE FUNCTION tariff_holds(platform text, on_day date) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM tariffs t WHERE t.organisation = platform AND t.valid_from <= on_day)
+$$;
 
 CREATE FUNCTION tariff_stands() RETURNS trigger
     LANGUAGE plpgsql
@@ -5962,6 +5977,8 @@ CREATE INDEX cost_claims_released ON cost_claims USING btree (platform, organisa
 CREATE INDEX cost_entries_booked ON cost_entries USING btree (organisation, period);
 
 CREATE INDEX cost_entries_dispatch ON cost_entries USING btree (dispatch) WHERE (dispatch IS NOT NULL);
+
+CREATE INDEX cost_entries_driver ON cost_entries USING btree (driver, occurred_on DESC, id) WHERE (driver IS NOT NULL);
 
 CREATE INDEX cost_entries_finding ON cost_entries USING btree (occurred_on DESC, id) WHERE (finding IS NOT NULL);
 
