@@ -3169,6 +3169,20 @@ CREATE TABLE fuel_transactions (
 
 COMMENT ON COLUMN fuel_transactions.posted IS 'at is not the time of payment: it is that of the booking, or a day alone';
 
+CREATE TABLE idempotency_keys (
+    person text NOT NULL,
+    operation text NOT NULL,
+    key text NOT NULL,
+    digest bytea NOT NULL,
+    made text,
+    made_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT idempotency_keys_digest_check CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT idempotency_keys_key_check CHECK (((key <> ''::text) AND (length(key) <= 128))),
+    CONSTRAINT idempotency_keys_operation_check CHECK ((operation = ANY (ARRAY['trip-requests'::text, 'cases'::text])))
+);
+
+COMMENT ON TABLE idempotency_keys IS 'What was made under an Idempotency-Key; of each person his own rows only; kept for some days.';
+
 CREATE TABLE judge_clock (
     gatherer text NOT NULL,
     through timestamp with time zone NOT NULL
@@ -5430,6 +5444,9 @@ ALTER TABLE ONLY fuel_stations
 ALTER TABLE ONLY fuel_transactions
     ADD CONSTRAINT fuel_transactions_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (person, operation, key);
+
 ALTER TABLE ONLY judge_clock
     ADD CONSTRAINT judge_clock_pkey PRIMARY KEY (gatherer);
 
@@ -6115,6 +6132,8 @@ CREATE INDEX fuel_transactions_reverses ON fuel_transactions USING btree (revers
 CREATE INDEX fuel_transactions_station ON fuel_transactions USING btree (station);
 
 CREATE INDEX fuel_transactions_unmatched ON fuel_transactions USING btree (id) WHERE ((station IS NULL) AND (station_name <> ''::text));
+
+CREATE INDEX idempotency_keys_old ON idempotency_keys USING btree (made_at);
 
 CREATE INDEX judge_due_order ON judge_due USING btree (gatherer, due_at);
 
@@ -7890,6 +7909,8 @@ CREATE POLICY cleared ON fuel_stations TO gongche_cleared USING (true) WITH CHEC
 
 CREATE POLICY cleared ON fuel_transactions TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON idempotency_keys TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON judge_due TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON maintenance_events TO gongche_cleared USING (true) WITH CHECK (true);
@@ -8206,6 +8227,8 @@ CREATE POLICY everywhere ON fuel_stations TO gongche_everywhere USING (true) WIT
 
 CREATE POLICY everywhere ON fuel_transactions TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON idempotency_keys TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON judge_due TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON maintenance_events TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -8378,6 +8401,8 @@ CREATE POLICY helping ON cases FOR SELECT TO gongche_app USING ((id = ANY (( SEL
 
 CREATE POLICY helping_update ON cases FOR UPDATE TO gongche_app USING ((id = ANY (( SELECT helped_cases(reach_units()) AS helped_cases)::text[]))) WITH CHECK ((id = ANY (( SELECT helped_cases(reach_units()) AS helped_cases)::text[])));
 
+ALTER TABLE idempotency_keys ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE judge_due ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE maintenance_events ENABLE ROW LEVEL SECURITY;
@@ -8417,6 +8442,8 @@ ALTER TABLE order_track_times ENABLE ROW LEVEL SECURITY;
 ALTER TABLE organisations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY own ON alert_reads AS RESTRICTIVE USING ((reader = current_setting('gongche.subject'::text, true))) WITH CHECK ((reader = current_setting('gongche.subject'::text, true)));
+
+CREATE POLICY own ON idempotency_keys AS RESTRICTIVE USING ((person = current_setting('gongche.subject'::text, true))) WITH CHECK ((person = current_setting('gongche.subject'::text, true)));
 
 ALTER TABLE plate_swaps ENABLE ROW LEVEL SECURITY;
 
@@ -8633,6 +8660,8 @@ CREATE POLICY reach ON fuel_transactions TO gongche_app USING ((EXISTS ( SELECT
   WHERE (c.id = fuel_transactions.card)))) WITH CHECK ((EXISTS ( SELECT
    FROM fuel_cards c
   WHERE (c.id = fuel_transactions.card))));
+
+CREATE POLICY reach ON idempotency_keys FOR SELECT TO gongche_app USING ((person = current_setting('gongche.subject'::text, true)));
 
 CREATE POLICY reach ON judge_due FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
@@ -8960,6 +8989,8 @@ CREATE POLICY reach_delete ON fences FOR DELETE TO gongche_app USING (((organisa
 
 CREATE POLICY reach_delete ON fuel_stations FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON idempotency_keys FOR DELETE TO gongche_app USING ((person = current_setting('gongche.subject'::text, true)));
+
 CREATE POLICY reach_delete ON judge_due FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON notices FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
@@ -9054,6 +9085,8 @@ CREATE POLICY reach_insert ON fences FOR INSERT TO gongche_app WITH CHECK (((org
 
 CREATE POLICY reach_insert ON fuel_stations FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON idempotency_keys FOR INSERT TO gongche_app WITH CHECK ((person = current_setting('gongche.subject'::text, true)));
+
 CREATE POLICY reach_insert ON judge_due FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON notices FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
@@ -9145,6 +9178,8 @@ CREATE POLICY reach_update ON exchange_states FOR UPDATE TO gongche_app USING (f
 CREATE POLICY reach_update ON fences FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON fuel_stations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON idempotency_keys FOR UPDATE TO gongche_app USING ((person = current_setting('gongche.subject'::text, true))) WITH CHECK ((person = current_setting('gongche.subject'::text, true)));
 
 CREATE POLICY reach_update ON judge_due FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 

@@ -260,9 +260,9 @@ class TripReason(Command):
 
 
 class RequestConfirm(Command):
-    """确认: how it was, 1 (bad) to 5."""
+    """确认. ``rating``: how it was, 1 (bad) to 5; who does not say so has not rated it: nobody's five points are made up."""
 
-    rating: int = Field(5, ge=1, le=5, strict=True)
+    rating: int | None = Field(None, ge=1, le=5, strict=True, description="1（差）至 5；不填即不评价")
     note: Note | None = None
 
 
