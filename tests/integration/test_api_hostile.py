@@ -235,6 +235,8 @@ async def test_pages_are_bounded_and_cursors_belong_to_their_list(
         {},
     )
     assert (await client.put("/v1/organisations/x", json={"name": "x"})).status_code in (200, 201)
+    driver = {"name": "x", "organisation": "x"}
+    assert (await client.put("/v1/drivers/x", json=driver)).status_code in (200, 201)
     square = {"type": "Polygon", "coordinates": [[[120, 31], [120.1, 31], [120.1, 31.1], [120, 31]]]}
     fence = {
         "name": "x",
