@@ -55,6 +55,8 @@ PARTS = {
     "seals": "sealed",
     "tanks": "tank",
     "nights": "parking",
+    "routes": "route",
+    "rentals": "idle_rental",
 }
 
 

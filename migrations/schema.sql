@@ -1259,6 +1259,14 @@ CREATE FUNCTION order_hidden(wanted text, ids text[]) RETURNS boolean
         OR EXISTS (SELECT FROM jsonb_array_elements(o.exchanges) e WHERE e ->> 'vehicle' = ANY (ids))))
 $$;
 
+CREATE FUNCTION parties_of_statements(wanted text[]) RETURNS TABLE(id text, organisation_name text, platform_name text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT s.id, u.name, p.name FROM cost_statements s LEFT JOIN organisations u ON u.id = s.organisation LEFT JOIN organisations p ON p.id = s.platform
+     WHERE s.id = ANY (wanted)
+$$;
+
 CREATE FUNCTION queue_messages() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1627,6 +1635,13 @@ BEGIN
         AND NOT EXISTS (SELECT FROM dispatch_orders WHERE id = NEW.id AND version > NEW.version AND counts);
     RETURN NEW;
 END $$;
+
+CREATE FUNCTION tariff_holds(platform text, on_day date) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM tariffs t WHERE t.organisation = platform AND t.valid_from <= on_day)
+$$;
 
 CREATE FUNCTION tariff_stands() RETURNS trigger
     LANGUAGE plpgsql
@@ -2289,7 +2304,7 @@ CREATE TABLE changes (
     from_time timestamp with time zone NOT NULL
 );
 
-COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again), unit (id), driver (id), case (id), disposition_code (code), notice (id), received (exchange_records.no), seal (vehicle that was sealed or unsealed), maintenance (vehicle that went into the repair shop or came out)';
+COMMENT ON COLUMN changes.kind IS 'What changed (subject): order (id; of every vehicle that its versions name), fence (id; by vehicle or by unit), vehicle (id), vehicle_status (id of a vehicle whose unit or dates of registration changed), plate (a plate that a vehicle or a card binding has or had), terminal_binding (the terminal''s phone number), card (id), card_binding (the card), transaction (id), fills (card of which a transaction was changed or deleted), station (id), violation (id), offences (plate of which a violation was changed or deleted), calendar (day), parameter (rule.name; of a unit and the units below it, or of all), result (id of an order that was settled), track (vehicle whose stored positions were taken up again), unit (id), driver (id), case (id), disposition_code (code), notice (id), received (exchange_records.no), seal (vehicle that was sealed or unsealed), maintenance (vehicle that went into the repair shop or came out), rental (report of a rental that was taken, settled, or is none any more)';
 
 COMMENT ON COLUMN changes.from_time IS 'Facts are others than before from here on; 1970 = at all times.';
 
@@ -2617,6 +2632,7 @@ CREATE TABLE dispatch_orders (
     backfill boolean DEFAULT false NOT NULL,
     counts boolean DEFAULT true NOT NULL,
     is_newest boolean DEFAULT false NOT NULL,
+    route jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT dispatch_orders_check CHECK ((planned_return > planned_departure)),
     CONSTRAINT dispatch_orders_check1 CHECK (((actual_return IS NULL) OR (actual_return > COALESCE(actual_departure, '-infinity'::timestamp with time zone)))),
     CONSTRAINT dispatch_orders_status_check CHECK ((status = ANY (ARRAY['approved'::text, 'departed'::text, 'returned'::text, 'cancelled'::text]))),
@@ -2648,6 +2664,8 @@ COMMENT ON COLUMN dispatch_orders.backfill IS 'entered after the vehicle returne
 COMMENT ON COLUMN dispatch_orders.counts IS 'false: a backfill that nobody approved; what was judged stays';
 
 COMMENT ON COLUMN dispatch_orders.is_newest IS 'the newest version, whether it counts or not: what people see';
+
+COMMENT ON COLUMN dispatch_orders.route IS 'list of Place with coordinates, in the order of travel; empty = no route is designated';
 
 CREATE VIEW current_dispatch_orders AS
  SELECT no,
@@ -2682,7 +2700,8 @@ CREATE VIEW current_dispatch_orders AS
     covers_to,
     backfill,
     counts,
-    is_newest
+    is_newest,
+    route
    FROM dispatch_orders
   WHERE is_current;
 
@@ -3204,6 +3223,20 @@ CREATE TABLE fuel_transactions (
 );
 
 COMMENT ON COLUMN fuel_transactions.posted IS 'at is not the time of payment: it is that of the booking, or a day alone';
+
+CREATE TABLE idempotency_keys (
+    person text NOT NULL,
+    operation text NOT NULL,
+    key text NOT NULL,
+    digest bytea NOT NULL,
+    made text,
+    made_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT idempotency_keys_digest_check CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT idempotency_keys_key_check CHECK (((key <> ''::text) AND (length(key) <= 128))),
+    CONSTRAINT idempotency_keys_operation_check CHECK ((operation = ANY (ARRAY['trip-requests'::text, 'cases'::text])))
+);
+
+COMMENT ON TABLE idempotency_keys IS 'What was made under an Idempotency-Key; of each person his own rows only; kept for some days.';
 
 CREATE TABLE judge_clock (
     gatherer text NOT NULL,
@@ -5475,6 +5508,9 @@ ALTER TABLE ONLY fuel_stations
 ALTER TABLE ONLY fuel_transactions
     ADD CONSTRAINT fuel_transactions_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (person, operation, key);
+
 ALTER TABLE ONLY judge_clock
     ADD CONSTRAINT judge_clock_pkey PRIMARY KEY (gatherer);
 
@@ -6027,6 +6063,8 @@ CREATE INDEX cost_entries_booked ON cost_entries USING btree (organisation, peri
 
 CREATE INDEX cost_entries_dispatch ON cost_entries USING btree (dispatch) WHERE (dispatch IS NOT NULL);
 
+CREATE INDEX cost_entries_driver ON cost_entries USING btree (driver, occurred_on DESC, id) WHERE (driver IS NOT NULL);
+
 CREATE INDEX cost_entries_finding ON cost_entries USING btree (occurred_on DESC, id) WHERE (finding IS NOT NULL);
 
 CREATE UNIQUE INDEX cost_entries_invoice ON cost_entries USING btree (invoice_no, invoice_code) WHERE ((invoice_no <> ''::text) AND (reversed_by IS NULL));
@@ -6163,6 +6201,8 @@ CREATE INDEX fuel_transactions_station ON fuel_transactions USING btree (station
 
 CREATE INDEX fuel_transactions_unmatched ON fuel_transactions USING btree (id) WHERE ((station IS NULL) AND (station_name <> ''::text));
 
+CREATE INDEX idempotency_keys_old ON idempotency_keys USING btree (made_at);
+
 CREATE INDEX judge_due_order ON judge_due USING btree (gatherer, due_at);
 
 CREATE INDEX judge_due_vehicle ON judge_due USING btree (vehicle_no) WHERE (vehicle_no IS NOT NULL);
@@ -6278,6 +6318,10 @@ CREATE INDEX reminders_organisation ON reminders USING btree (organisation, no D
 CREATE INDEX reminders_recent ON reminders USING btree (vehicle_no, condition, asked_at);
 
 CREATE INDEX reminders_vehicle ON reminders USING btree (vehicle_no, about);
+
+CREATE INDEX rental_proof_vehicles_of ON rental_proof_vehicles USING btree (vehicle);
+
+CREATE INDEX rental_reports_ends ON rental_reports USING btree (period_to) WHERE (state = ANY (ARRAY['taken'::text, 'settled'::text]));
 
 CREATE INDEX rental_reports_listed ON rental_reports USING btree (reported_at, id);
 
@@ -7125,6 +7169,10 @@ CREATE TRIGGER note_received_insert AFTER INSERT ON exchange_records REFERENCING
 
 CREATE TRIGGER note_received_update AFTER UPDATE ON exchange_records REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('received', 'r.no::text', '', '', '', 'jsonb_build_array(r.no, r.version, r.sha256::text, r.organisation)');
 
+CREATE TRIGGER note_rental_insert AFTER INSERT ON rental_reports REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('rental', 'r.id', 'r.period_from');
+
+CREATE TRIGGER note_rental_update AFTER UPDATE ON rental_reports REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_changes('rental', 'r.id', 'r.period_from', '', '', 'jsonb_build_array(r.id, r.state IN (''taken'', ''settled''), r.vehicle, r.period_from, r.period_to)');
+
 CREATE TRIGGER note_result_insert AFTER INSERT ON order_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_result_changes();
 
 CREATE TRIGGER note_result_update AFTER UPDATE ON order_results REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_result_changes();
@@ -7933,6 +7981,8 @@ CREATE POLICY cleared ON fuel_stations TO gongche_cleared USING (true) WITH CHEC
 
 CREATE POLICY cleared ON fuel_transactions TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON idempotency_keys TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON judge_due TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON maintenance_events TO gongche_cleared USING (true) WITH CHECK (true);
@@ -8257,6 +8307,8 @@ CREATE POLICY everywhere ON fuel_stations TO gongche_everywhere USING (true) WIT
 
 CREATE POLICY everywhere ON fuel_transactions TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON idempotency_keys TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON judge_due TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON maintenance_events TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -8429,6 +8481,8 @@ CREATE POLICY helping ON cases FOR SELECT TO gongche_app USING ((id = ANY (( SEL
 
 CREATE POLICY helping_update ON cases FOR UPDATE TO gongche_app USING ((id = ANY (( SELECT helped_cases(reach_units()) AS helped_cases)::text[]))) WITH CHECK ((id = ANY (( SELECT helped_cases(reach_units()) AS helped_cases)::text[])));
 
+ALTER TABLE idempotency_keys ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE judge_due ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE maintenance_events ENABLE ROW LEVEL SECURITY;
@@ -8468,6 +8522,8 @@ ALTER TABLE order_track_times ENABLE ROW LEVEL SECURITY;
 ALTER TABLE organisations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY own ON alert_reads AS RESTRICTIVE USING ((reader = current_setting('gongche.subject'::text, true))) WITH CHECK ((reader = current_setting('gongche.subject'::text, true)));
+
+CREATE POLICY own ON idempotency_keys AS RESTRICTIVE USING ((person = current_setting('gongche.subject'::text, true))) WITH CHECK ((person = current_setting('gongche.subject'::text, true)));
 
 ALTER TABLE plate_swaps ENABLE ROW LEVEL SECURITY;
 
@@ -8690,6 +8746,8 @@ CREATE POLICY reach ON fuel_transactions TO gongche_app USING ((EXISTS ( SELECT
   WHERE (c.id = fuel_transactions.card)))) WITH CHECK ((EXISTS ( SELECT
    FROM fuel_cards c
   WHERE (c.id = fuel_transactions.card))));
+
+CREATE POLICY reach ON idempotency_keys FOR SELECT TO gongche_app USING ((person = current_setting('gongche.subject'::text, true)));
 
 CREATE POLICY reach ON judge_due FOR SELECT TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicles v
@@ -9021,6 +9079,8 @@ CREATE POLICY reach_delete ON fences FOR DELETE TO gongche_app USING (((organisa
 
 CREATE POLICY reach_delete ON fuel_stations FOR DELETE TO gongche_app USING (false);
 
+CREATE POLICY reach_delete ON idempotency_keys FOR DELETE TO gongche_app USING ((person = current_setting('gongche.subject'::text, true)));
+
 CREATE POLICY reach_delete ON judge_due FOR DELETE TO gongche_app USING (false);
 
 CREATE POLICY reach_delete ON notices FOR DELETE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
@@ -9119,6 +9179,8 @@ CREATE POLICY reach_insert ON fences FOR INSERT TO gongche_app WITH CHECK (((org
 
 CREATE POLICY reach_insert ON fuel_stations FOR INSERT TO gongche_app WITH CHECK (false);
 
+CREATE POLICY reach_insert ON idempotency_keys FOR INSERT TO gongche_app WITH CHECK ((person = current_setting('gongche.subject'::text, true)));
+
 CREATE POLICY reach_insert ON judge_due FOR INSERT TO gongche_app WITH CHECK (false);
 
 CREATE POLICY reach_insert ON notices FOR INSERT TO gongche_app WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
@@ -9214,6 +9276,8 @@ CREATE POLICY reach_update ON exchange_states FOR UPDATE TO gongche_app USING (f
 CREATE POLICY reach_update ON fences FOR UPDATE TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach_update ON fuel_stations FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
+
+CREATE POLICY reach_update ON idempotency_keys FOR UPDATE TO gongche_app USING ((person = current_setting('gongche.subject'::text, true))) WITH CHECK ((person = current_setting('gongche.subject'::text, true)));
 
 CREATE POLICY reach_update ON judge_due FOR UPDATE TO gongche_app USING (false) WITH CHECK (false);
 

@@ -19,11 +19,13 @@ from tests.unit import test_check_card_binding as card_binding
 from tests.unit import test_check_card_use as card_use
 from tests.unit import test_check_destination as destination
 from tests.unit import test_check_fuel_consumption as fuel_consumption
+from tests.unit import test_check_idle_rental as idle_rental
 from tests.unit import test_check_location as location
 from tests.unit import test_check_mileage as mileage
 from tests.unit import test_check_off_hours as off_hours
 from tests.unit import test_check_parking as parking
 from tests.unit import test_check_refuel_frequency as refuel_frequency
+from tests.unit import test_check_route as route
 from tests.unit import test_check_sealed as sealed
 from tests.unit import test_check_tank as tank
 from tests.unit import test_check_terminal_silent as terminal_silent
@@ -140,6 +142,8 @@ def samples() -> dict[str, Any]:
         "tank": tank.make([tank.paid("D", tank.B, 90)], now="D"),
         "tank.both": tank.make(tank.TWO, tank.way(40, 38, 1)),
         "parking": parking.make(parking.OUT),
+        "route": route.make(route.ASIDE),
+        "idle_rental": idle_rental.IDLE,
     }  # fmt: skip
 
 

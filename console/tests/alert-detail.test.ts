@@ -22,6 +22,7 @@ describe('what is drawn', () => {
       location: ['fence', 'track'], destination: ['circle', 'destination', 'track'], mileage: ['route', 'place', 'track'], fuel_consumption: [], card_binding: [],
       'card_binding.unbound': [], card_use: ['circle', 'station', 'track'], 'card_use.polygon': ['station', 'track'], refuel_frequency: [], traffic_violations: [],
       terminal_silent: ['silence'], off_hours: ['track'], sealed: ['track'], tank: [], 'tank.both': [], parking: ['fence', 'track'],
+      route: ['route', 'track'], idle_rental: [],
     })
   })
 

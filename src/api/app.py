@@ -25,6 +25,7 @@ from api.cases.files import router as case_files
 from api.cases.hotline import router as hotline
 from api.commands.endpoints import router as commands
 from api.console.serving import Console
+from api.costs.driver_costs import router as driver_costs
 from api.costs.entries import router as cost_entries
 from api.costs.reconciliations import router as reconciliations
 from api.costs.statements import router as statements
@@ -153,6 +154,7 @@ _ROUTERS: Final = (
     rental_reports,
     notices,
     cost_entries,
+    driver_costs,
     tariffs,
     statements,
     statement_papers,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import Request
+from fastapi import Header, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from api.http import MAX_BODY, read_json
@@ -29,6 +29,16 @@ async def read_model(request: Request, model: type[_M], limit: int = MAX_BODY) -
         return model.model_validate(given)
     except ValidationError as error:
         raise RefusedError(explain(error)) from None
+
+
+#: Of an operation that makes something: who sends it again under the same key makes nothing more.
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key", min_length=1, max_length=128, pattern=r"^[!-~]+$",
+        description="选一个随机的键（如 UUID）：没有收到答复时原样重发，不会多办一份；7 天内有效 / a random key of your own: sent again with the same body, nothing more is made; for 7 days",
+    ),
+]  # fmt: skip
 
 
 def body_of(model: type[BaseModel]) -> dict[str, Any]:

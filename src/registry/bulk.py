@@ -46,7 +46,7 @@ csv.field_size_limit(_MAX_CELL)  # a fence of MAX_VERTICES needs more than the d
 
 #: Cells that hold JSON, and cells that hold a list with semicolons.
 _JSON_CELLS: Final = frozenset(
-    {"origin", "destinations", "return_point", "geometry", "bindings", "exchanges"}
+    {"origin", "destinations", "return_point", "route", "geometry", "bindings", "exchanges"}
 )
 _LIST_CELLS: Final = frozenset({"vehicles", "aliases"})
 _FLOAT_CELLS: Final = frozenset({"lat", "lon"})

@@ -178,6 +178,7 @@ def _places(order: DispatchOrder) -> Iterable[tuple[tuple[str | int, ...], Place
         (("origin",), order.origin),
         *((("destinations", k), place) for k, place in enumerate(order.destinations)),
         (("return_point",), order.return_point),
+        *((("route", k), place) for k, place in enumerate(order.route)),
     ]
     return ((path, place) for path, place in places if place is not None and place.lat is not None)
 

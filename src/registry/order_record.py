@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Final, Literal
@@ -10,6 +11,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from registry.places import Place
 from registry.values import Identifier, Name, Record, Text, Time
+
+#: A designated route has so many points at most: one every 200 m of 100 km.
+MAX_ROUTE: Final = 500
+
+
+def refuse_no_line(places: Sequence[Place]) -> None:
+    """Raises ValueError where ``places`` are no line: fewer than two points, a place without coordinates, all at one place."""
+    if any(place.lat is None for place in places):
+        raise ValueError("指定路线的每个点须有坐标，请在地图上选点 · each point of a route needs coordinates")
+    if len({(place.lat, place.lon) for place in places}) < 2:
+        raise ValueError(
+            "指定路线至少有两个不同的点；不指定路线的请留空 · a route has two points or more; leave it empty to designate none"
+        )
 
 
 class Exchange(BaseModel):
@@ -36,6 +50,11 @@ class DispatchOrder(Record):
     origin: Place | None = None
     destinations: list[Place] = Field(default_factory=list, max_length=50)
     return_point: Place | None = None
+    route: list[Place] = Field(
+        default_factory=list,
+        max_length=MAX_ROUTE,
+        description="指定路线：依次经过的点（至少两个，须有坐标）；不指定的留空 / the way that is to be driven, as a line; empty = none is designated",
+    )
     planned_departure: Time
     planned_return: Time
     extended_return: Time | None = Field(None, description="延长用车")
@@ -55,6 +74,13 @@ class DispatchOrder(Record):
     holds_from: Time | None = Field(
         None, description="生效时间: from when on this version holds; default: from the beginning"
     )
+
+    @field_validator("route")
+    @classmethod
+    def _is_a_line(cls, value: list[Place]) -> list[Place]:
+        if value:
+            refuse_no_line(value)
+        return value
 
     @field_validator("cancelled_at")
     @classmethod
@@ -115,7 +141,7 @@ class DispatchOrder(Record):
 
 HEADERS: Final = {
     "派车单号": "id", "单位": "organisation", "车辆": "vehicle", "驾驶员": "driver", "任务类型": "task_type",
-    "事由": "purpose", "状态": "status", "出发地": "origin", "目的地": "destinations", "返回地": "return_point",
+    "事由": "purpose", "状态": "status", "出发地": "origin", "目的地": "destinations", "返回地": "return_point", "指定路线": "route",
     "计划出车": "planned_departure", "计划返回": "planned_return", "延长至": "extended_return",
     "实际出车": "actual_departure", "实际返回": "actual_return", "取消时间": "cancelled_at", "换车": "exchanges",
     "申请人": "applicant", "审批人": "approver", "录入时间": "entered_at", "生效时间": "holds_from",

@@ -40,9 +40,9 @@ from runtime.units import to_us
 CONTENT: Final = (
     "organisation", "vehicle", "driver", "task_type", "purpose", "status", "origin", "destinations", "return_point",
     "planned_departure", "planned_return", "extended_return", "actual_departure", "actual_return", "cancelled_at",
-    "exchanges", "applicant", "approver",
+    "exchanges", "applicant", "approver", "route",
 )  # fmt: skip
-_PLACES: Final = ("origin", "destinations", "return_point")
+_PLACES: Final = ("origin", "destinations", "return_point", "route")
 #: What the program says of a version.
 _KEPT: Final = (
     "holds_from", "entered_at", "received_at", "entry_stated", "part_of", "leg_from", "leg_to", "covers_to", "backfill", "counts",
@@ -316,7 +316,8 @@ def _same(record: DispatchOrder, old: Any) -> bool:
     stored = {name: old[name] for name in CONTENT}
     for name in ("origin", "return_point"):
         stored[name] = _given(stored[name])
-    stored["destinations"] = [_given(place) for place in stored["destinations"]]
+    for name in ("destinations", "route"):
+        stored[name] = [_given(place) for place in stored[name]]
     stored["exchanges"] = [one | {"since": _time(one["since"])} for one in stored["exchanges"]]
     given = _content(record, Place.original)
     if record.status == "cancelled" and record.cancelled_at is None:
@@ -331,6 +332,7 @@ def _content(record: DispatchOrder, place: Callable[[Place], dict[str, Any]]) ->
     values["origin"] = place(record.origin) if record.origin else None
     values["return_point"] = place(record.return_point) if record.return_point else None
     values["destinations"] = [place(one) for one in record.destinations]
+    values["route"] = [place(one) for one in record.route]
     values["exchanges"] = [
         {"vehicle": one.vehicle, "since": one.since.isoformat(), "driver": one.driver}
         for one in record.exchanges
@@ -350,7 +352,9 @@ def _values(record: DispatchOrder, place: Callable[[Place], dict[str, Any]], now
 
 
 def _places(record: DispatchOrder) -> list[Place]:
-    return [place for place in (record.origin, record.return_point, *record.destinations) if place]
+    return [
+        place for place in (record.origin, record.return_point, *record.destinations, *record.route) if place
+    ]
 
 
 def _given(place: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -56,7 +56,8 @@ class OrderPlace:
 @dataclass(frozen=True, slots=True)
 class OrderRow:
     """A version of a dispatch order, or of a part of it; times in microseconds since 1970 UTC. A part is told as an order of its
-    own: it departs at ``leg_from_us`` and is returned at ``leg_to_us``. ``left_us``, ``back_us``, ``was_out``: see ``order_cover.Times``."""
+    own: it departs at ``leg_from_us`` and is returned at ``leg_to_us``. ``left_us``, ``back_us``, ``was_out``: see ``order_cover.Times``.
+    ``route``: see ``read_orders``."""
 
     id: str
     version: int
@@ -83,6 +84,7 @@ class OrderRow:
     covers_to_us: int | None = None
     backfill: bool = False
     holds_from_us: int | None = None
+    route: tuple[OrderPlace, ...] = ()
     left_us: int | None = None
     back_us: int | None = None
     was_out: bool = False
@@ -100,17 +102,18 @@ class OrderRow:
 
 
 async def read_orders(
-    connection: Connection, where: str, *arguments: object, places: bool = True
+    connection: Connection, where: str, *arguments: object, places: bool = True, routes: bool = False
 ) -> list[OrderRow]:
     """Orders ``o`` of vehicles ``v``; ``where``: what follows the SELECT. Without ``places`` those are left out: cheaper
-    for who asks only when an order covers its vehicle."""
-    shown = "o.origin, o.destinations, o.return_point"
+    for who asks only when an order covers its vehicle. ``routes``: with the routes that they designate, which may have hundreds of points."""
+    shown, route = "o.origin, o.destinations, o.return_point", "o.route" if routes else "NULL AS route"
     if not places:
         shown = "NULL AS origin, NULL AS destinations, NULL AS return_point"
     rows = await connection.fetch(
         f"SELECT o.id, o.version, o.organisation, o.vehicle, v.no, o.driver, o.task_type, o.purpose, o.status, {shown},"  # noqa: S608 - constant texts
         " o.planned_departure, o.planned_return, o.extended_return, o.actual_departure, o.actual_return, o.entered_at,"
         " o.cancelled_at, o.part_of, o.leg_from, o.leg_to, o.covers_to, o.backfill, o.holds_from,"
+        f" {route},"
         " w.left_known, w.left_at, w.back_known, w.back_at"
         " FROM dispatch_orders o JOIN vehicles v ON v.id = o.vehicle"
         f" LEFT JOIN order_track_times w ON w.order_id = o.id AND w.version = o.version {where}",
@@ -165,8 +168,8 @@ def _order(row: Any) -> OrderRow:
     left, whether and when it came back."""
     *values, left_known, left, back_known, back = in_us(row)
     origin, destinations, return_point = values[9:12]
-    places = tuple(p for p in map(_place, destinations or ()) if p is not None)
-    values[9:12] = _place(origin), places, _place(return_point)
+    values[9:12] = _place(origin), _all_places(destinations), _place(return_point)
+    values[-1] = _all_places(values[-1])
     shown = [NOT_SHOWN if at is None else at for at in (left, back)]
     found = replace(
         OrderRow(*values), left_us=shown[0] if left_known else None, back_us=shown[1] if back_known else None
@@ -185,6 +188,10 @@ def _part(row: OrderRow) -> OrderRow:
         still_out = row.status in ("approved", "departed")
         row = replace(row, status="returned", actual_return_us=until, was_out=still_out)
     return row
+
+
+def _all_places(values: Iterable[Mapping[str, Any]] | None) -> tuple[OrderPlace, ...]:
+    return tuple(place for place in map(_place, values or ()) if place is not None)
 
 
 def _place(value: Mapping[str, Any] | None) -> OrderPlace | None:

@@ -278,6 +278,23 @@ RULES: Mapping[str, tuple[Parameter, ...]] = {
         Parameter("max_gap_min", "min", 120, _READING, 5, 1440),
         Parameter("settle_after_h", "h", 6, _READING, 0, 720),
     ),
+    "route": (
+        # Lines that people draw on a map, parallel carriageways, and the yards on either side.
+        Parameter("corridor_m", "m", 500, _READING, 50, 20_000),
+        Parameter("off_route_m", "m", 2000, _READING, 100, 1_000_000),
+        # A closed road is gone round: as far as a mileage may be above the navigation's.
+        Parameter("detour_m", "m", 10_000, _READING, 0, 1_000_000),
+        Parameter("detour_permille", "1/1000", 1500, _SEED + ": 1.5倍", 1000, 10_000),
+        Parameter("stop_min", "min", 5, _READING, 1, 1440),
+        Parameter("gap_speed_kmh", "km/h", 120, _READING, 20, 300),
+    ),
+    "idle_rental": (
+        Parameter("min_idle", "1", 1, _OFFICE + " 1.5: 自有车辆闲置 1 辆以上", 1, 1000),
+        # As of parking.
+        Parameter("margin_m", "m", 200, _READING, 0, 10_000),
+        Parameter("max_gap_min", "min", 120, _READING, 5, 1440),
+        Parameter("settle_after_h", "h", 6, _READING, 0, 720),
+    ),
 }
 
 

@@ -91,8 +91,10 @@ LISTING: Final = Listing(
 
 
 async def write(connection: Connection, records: Sequence[Vehicle]) -> list[WriteResult]:
-    """Write vehicles; references were checked. Raises RefusedError (a conflict) for the plate of another vehicle."""
+    """Write vehicles; references were checked. Raises RefusedError (a conflict) for the plate of another vehicle, and for another unit or day of disposal
+    of one that an act (调拨、处置) is about."""
     await _refuse_taken_plates(connection, records)
+    await _refuse_past_acts(connection, records)
     results = await upsert(connection, _TABLE, records)
     # Vehicles may exchange plates in one import, so the database compares plates only when the transaction ends. Do it
     # now: an error at the commit would not become a refusal.
@@ -139,6 +141,34 @@ async def _refuse_taken_plates(connection: Connection, records: Sequence[Vehicle
         if owner != record.id:
             message = f"车牌 {record.plate} 已属于车辆 {owner} · this plate belongs to vehicle {owner}"
             flaws.append(Flaw(("plate",), message, row))
+    if flaws:
+        raise RefusedError(flaws, conflict=True)
+
+
+async def _refuse_past_acts(connection: Connection, records: Sequence[Vehicle]) -> None:
+    """The unit and the day of disposal of a vehicle are what its acts made them, while one is open and ever since one was done (office.vehicles): neither a
+    form nor a file of another system undoes what several people decided. Acts that were refused or taken back bind nobody."""
+    rows = await connection.fetch(
+        "SELECT v.id, v.organisation, v.disposed_on, a.number FROM vehicles v CROSS JOIN LATERAL"
+        " (SELECT number FROM vehicle_acts WHERE vehicle = v.id AND (open OR done_at IS NOT NULL) ORDER BY asked_at DESC, id LIMIT 1) a"
+        " WHERE v.id = ANY($1::text[])",
+        [record.id for record in records],
+    )
+    bound = {row["id"]: row for row in rows}
+    flaws: list[Flaw] = []
+    for row, record in enumerate(records):
+        known = bound.get(record.id)
+        if known is None:
+            continue
+        for field, label, way in (
+            ("organisation", "单位", "调拨 POST /v1/vehicle-transfers"), ("disposed_on", "处置日期", "处置 POST /v1/vehicle-disposals"),
+        ):  # fmt: skip
+            if getattr(record, field) != known[field]:
+                message = (
+                    f"车辆 {record.id} 的{label}由办理单 {known['number']} 确定（现为 {known[field] or '空'}），不能直接修改；请按现值填写，要变更请办理{way}"
+                    f" · the {field} of {record.id} is what act {known['number']} made it; give the present value, or ask for another act"
+                )
+                flaws.append(Flaw((field,), message, row))
     if flaws:
         raise RefusedError(flaws, conflict=True)
 

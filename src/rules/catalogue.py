@@ -11,11 +11,13 @@ from rules.checks import (
     card_use,
     destination,
     fuel_consumption,
+    idle_rental,
     location,
     mileage,
     off_hours,
     parking,
     refuel_frequency,
+    route,
     sealed,
     tank,
     terminal_silent,
@@ -150,6 +152,8 @@ RULES: Final[tuple[Rule, ...]] = (
     rule("封存车辆移动", sealed),
     rule("加油超箱容", tank),
     rule("停放异常", parking),
+    rule("行驶路线异常", route),
+    rule("租赁期间自有车辆闲置", idle_rental),
 )
 
 #: Code -> Chinese name, in the same order.

@@ -206,6 +206,8 @@ def lines(case: Any, get: Any, file: Any) -> dict[tuple[str, str], Any]:
         ),
         # The tariff is given: nothing is told but what it comes to.
         ("POST", "/v1/tariffs/{id}:quote"): case(_send("POST", "tariffs/{unit}:quote", lambda unit: quote), either, foreign=alike),
+        # Drivers see their own.
+        ("GET", "/v1/drivers/{id}/costs"): case(get("/v1/drivers/driver-{unit}/costs"), (*read, "trips:drive"), own=frozenset({200, 404})),
         ("GET", "/v1/statements"): case(get("/v1/statements"), read, foreign=None),
         ("POST", "/v1/statements"): case(_send("POST", "statements", lambda unit: {"platform": unit, "period": "202601"}), settle),
         # It has not returned.

@@ -45,7 +45,7 @@ READ = {
     "/v1/media": {"tracks:read"}, "/v1/live/orders": {"registry:read"}, "/v1/fences/{id}/terminals": {"commands:read"},
     "/v1/trip-requests": set(), "/v1/dispatches": set(), "/v1/approval-tables": set(), "/v1/drivers/{id}/account": set(),
     "/v1/cost-entries": set(), "/v1/tariffs": set(), "/v1/statements": set(), "/v1/trip-costs": set(), "/v1/rental-reports": set(), "/v1/voucher-mappings": set(), "/v1/reconciliations": set(), "/v1/indicators": set(),
-    "/v1/driver-leaves": {"registry:write"}, "/v1/driver-sheets": set(), "/v1/call-back-draws": set(), "/v1/driver-score-tables": set(), "/v1/drivers/{id}/facts": {"registry:write"},
+    "/v1/driver-leaves": {"registry:write"}, "/v1/driver-sheets": set(), "/v1/call-back-draws": set(), "/v1/driver-score-tables": set(), "/v1/drivers/{id}/facts": {"registry:write"}, "/v1/drivers/{id}/costs": set(),
     "/v1/drivers/{id}/sheets": set(), "/v1/backtests": {"registry:write"}, "/v1/operations": {"ops:read"}, "/v1/basemap": {*MAPS},
     "/v1/statistics/alerts": {"alerts:read"}, "/v1/statistics/fleet": {"tracks:read"}, "/v1/statistics": {*NUMBERS_OF},
 }  # fmt: skip
@@ -235,6 +235,8 @@ async def test_pages_are_bounded_and_cursors_belong_to_their_list(
         {},
     )
     assert (await client.put("/v1/organisations/x", json={"name": "x"})).status_code in (200, 201)
+    driver = {"name": "x", "organisation": "x"}
+    assert (await client.put("/v1/drivers/x", json=driver)).status_code in (200, 201)
     square = {"type": "Polygon", "coordinates": [[[120, 31], [120.1, 31], [120.1, 31.1], [120, 31]]]}
     fence = {
         "name": "x",

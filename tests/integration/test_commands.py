@@ -282,6 +282,10 @@ async def test_lists_and_cancelling(pool: asyncpg.Pool, db_url: str, tmp_path: P
             ({"state": ["queued", "sent"]}, 6), ({"state": "sent"}, 0),
         ):  # fmt: skip
             assert len((await it.client.get("/v1/commands", params=query)).json()["items"]) == count, query
+        for step in ("cancel", "approve"):  # a step is no number of a command
+            wrong_method = await it.client.get(f"/v1/commands/{nos[0]}:{step}")
+            assert (wrong_method.status_code, wrong_method.headers["allow"]) == (405, "POST")
+        assert (await it.client.get("/v1/commands/none")).status_code == 404
         back = {"reason": "已经电话通知"}
         assert (await it.client.post(f"/v1/commands/{nos[0]}:cancel", json=back)).json()[
             "state"

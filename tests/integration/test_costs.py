@@ -402,11 +402,21 @@ async def test_a_month_is_settled(costs: CostSite) -> None:
     assert {each["organisation"] for each in (await costs.draw("202603"))["there"]} == {"jsj", "wsj"}
     await costs.ask("other", "GET", f"statements/{id}", status=404)
     assert len((await costs.ask("other", "GET", "statements"))["items"]) == 1
-    assert len((await costs.ask("desk", "GET", "statements", params={"organisation": "jsj"}))["items"]) == 1
+    (listed,) = (await costs.ask("desk", "GET", "statements", params={"organisation": "jsj"}))["items"]
+    # Both parties are named to both, though neither reaches the other.
+    assert (listed["organisation_name"], listed["platform_name"]) == ("jsj", "pool")
+    assert (shown["organisation_name"], shown["platform_name"]) == ("jsj", "pool")
 
     # What was lacking is said, and the trip comes into the next statement.
     trip = await costs.ask("desk", "GET", "trip-costs/t5")
     assert "没有可用的里程" in trip["unpriced"]
+    assert trip["unpriced_code"] == "facts"
+    # A tariff that one may not read is another thing than none; a trip that is not one's own is not there.
+    assert (await costs.ask("boss", "GET", "trip-costs/t5"))["unpriced_code"] == "tariff_out_of_reach"
+    await costs.drive(Trip("t8", at("2025-12-30T09:00:00"), riders=[Asked("r8", state="to_confirm")]))
+    for who in ("desk", "boss"):
+        assert (await costs.ask(who, "GET", "trip-costs/t8"))["unpriced_code"] == "no_tariff"
+    await costs.ask("other", "GET", "trip-costs/t8", status=404)
     await costs.ask("desk", "PUT", "trip-costs/t5", {"distance_m": 8_000}, 422)
     trip = await costs.ask("desk", "PUT", "trip-costs/t5", {"distance_m": 8_000, "reason": "按导航里程填写"})
     assert (trip["price"]["total"], trip["price"]["km_source"]) == ("14.40", "entered")

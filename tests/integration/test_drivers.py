@@ -110,6 +110,44 @@ async def test_a_roster_says_who_is_sent(yard: Site) -> None:
             break
     assert [(each["driver"], bool(each["shifts"])) for each in pages] == [("dr-1", True), ("dr-2", False)]
     assert (await yard.ask("stranger", "GET", "driver-duty", params={"day": day.isoformat()}))["items"] == []
+    # A range, bounded: each day of each driver; half of one, or beside a day, is none.
+    page = await yard.ask("keeper", "GET", "driver-duty", params=span)
+    assert [(each["driver"], [bool(day["shifts"]) for day in each["days"]]) for each in page["items"]] == [("dr-1", [True, False]), ("dr-2", [False, False])]  # fmt: skip
+    assert [each["days"] for each in (await yard.ask("keeper", "GET", "driver-duty"))["items"]] == [
+        None,
+        None,
+    ]
+    for wrong in (
+        {"from": span["from"]},
+        span | {"day": span["from"]},
+        {"from": "2026-01-01", "to": "2026-02-01"},
+        {"from": span["to"], "to": span["from"]},
+    ):
+        await yard.ask("keeper", "GET", "driver-duty", params=wrong, status=422)
+    # Who is signed in knows which driver he is; he sees what is booked about him, and no more of the ledger.
+    assert [(await yard.ask(who, "GET", "session"))["driver"] for who in ("driver", "keeper")] == [
+        "dr-1",
+        None,
+    ]
+    for amount, driver in ((8000, "dr-1"), (9000, "dr-2")):
+        pay = {
+            "kind": "overtime",
+            "organisation": "pool",
+            "vehicle": "car-1",
+            "occurred_on": "2026-03-02",
+            "amount_fen": amount,
+            "driver": driver,
+        }
+        await yard.ask("keeper", "POST", "cost-entries", pay, 201)
+    (own_cost,) = (await yard.ask("driver", "GET", "drivers/dr-1/costs"))["items"]
+    assert (own_cost["amount"], own_cost["kind_name"], "vendor" in own_cost) == ("80.00", "驾驶员加班", False)
+    assert (await yard.ask("driver", "GET", "drivers/dr-1/costs", params={"from": "2026-03-03"}))[
+        "items"
+    ] == []
+    for who, id, status in (("driver", "dr-2", 404), ("stranger", "dr-1", 404), ("ask", "dr-1", 403)):
+        await yard.ask(who, "GET", f"drivers/{id}/costs", status=status)
+    await yard.ask("driver", "GET", "cost-entries", status=403)
+    assert len((await yard.ask("keeper", "GET", "drivers/dr-2/costs", params={"limit": 1}))["items"]) == 1
     # A file: good rows are entered, bad ones told; again nothing.
     text = (
         f"驾驶员编号,日期,班次\ndr-1,{day},休\ndr-2,{day},08:00-12:00 14:00-17:30\ndr-2,{day},休\nnobody,{day},休\ndr-1,2020-01-01,休\n"

@@ -145,6 +145,18 @@ async def test_a_run_is_frozen_and_people_match_what_is_left(money: CostSite) ->
         "id"
     ] == run["id"]
 
+    # By number, in their order; of another run's numbers nothing.
+    two = [found["FY-TYRE"]["no"], found["记-5"]["no"]]
+    by_number = await money.ask("audit", "GET", f"reconciliations/{run['id']}/lines", params={"no": two})
+    assert [line["no"] for line in by_number["items"]] == sorted(two)
+    assert (await money.ask("audit", "GET", f"reconciliations/{run['id']}/lines", params={"no": [99_999]}))[
+        "items"
+    ] == []
+    for wrong in ([0], [2**31], list(range(1, 102))):
+        await money.ask(
+            "audit", "GET", f"reconciliations/{run['id']}/lines", params={"no": wrong}, status=422
+        )
+
     # By hand: the tyres were booked under another name. Of two who do it at once one is told.
     pair = sorted((found["记-5"]["no"], found["FY-TYRE"]["no"]))
     body = {"version": 0, "lines": pair, "reason": "轮胎店已更名，发票为证"}

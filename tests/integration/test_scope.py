@@ -54,7 +54,7 @@ OWNED = {
 }  # fmt: skip
 #: What belongs to whoever made it, in whatever unit.
 OF_SUBJECTS = {
-    "subscriptions", "webhooks", "webhook_secrets", "webhook_deliveries", "webhook_attempts", "webhook_tests", "alert_reads",
+    "subscriptions", "webhooks", "webhook_secrets", "webhook_deliveries", "webhook_attempts", "webhook_tests", "alert_reads", "idempotency_keys",
     *scope_messages.OF_SUBJECTS,
 }  # fmt: skip
 

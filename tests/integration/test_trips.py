@@ -127,7 +127,7 @@ class Site:
     async def orders(self, path: str) -> list[asyncpg.Record]:
         found: list[asyncpg.Record] = await self.pool.fetch(
             "SELECT version, status, vehicle, driver, applicant, approver, task_type, holds_from, actual_departure, actual_return, extended_return,"
-            " cancelled_at, backfill, counts, is_current, destinations FROM dispatch_orders WHERE id = $1 ORDER BY version",
+            " cancelled_at, backfill, counts, is_current, destinations, route FROM dispatch_orders WHERE id = $1 ORDER BY version",
             path.partition("/")[2],
         )  # fmt: skip
         return found
@@ -214,7 +214,26 @@ async def trips(pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[Site]:
 
 
 async def test_an_official_asks_for_a_car_and_gets_one(trips: Site) -> None:
-    draft = await trips.ask("ask", "POST", "trip-requests", trips.request(), 201)
+    # The answer was lost, or somebody pressed twice: under one key one draft is made, also of several at once.
+    asked, keyed = trips.request(route=[PLACE, FAR]), trips.headers("ask") | {"Idempotency-Key": "5f1c-a"}
+    answers = await asyncio.gather(
+        *(trips.client.post("/v1/trip-requests", json=asked, headers=keyed) for _ in range(4))
+    )
+    assert [answer.status_code for answer in answers] == [201] * 4
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    draft = answers[0].json()
+    reused = await trips.client.post("/v1/trip-requests", json=trips.request(passengers=3), headers=keyed)
+    assert (reused.status_code, reused.json()["type"].rpartition(":")[2]) == (422, "idempotency-key-reused")
+    assert (
+        await trips.client.post("/v1/trip-requests", json=asked, headers=keyed | {"Idempotency-Key": ""})
+    ).status_code == 422
+    other = await trips.client.post(
+        "/v1/trip-requests", json=asked, headers=trips.headers("ask2") | {"Idempotency-Key": "5f1c-a"}
+    )
+    assert (other.status_code, other.json()["id"] == draft["id"]) == (201, False)
+    assert await trips.pool.fetchval("SELECT count(*) FROM trip_requests") == 2
+    await trips.ask("ask", "POST", "trip-requests", trips.request(route=[PLACE]), 422)
+    await trips.ask("ask", "POST", "trip-requests", trips.request(route=[PLACE, {"name": "市区"}]), 422)
     path, year = f"trip-requests/{draft['id']}", trips.now.astimezone(CHINA).year
     assert (draft["state"], draft["number"], draft["pool"], draft["contents"]["applicant_name"]) == (
         "draft",
@@ -286,6 +305,10 @@ async def test_an_official_asks_for_a_car_and_gets_one(trips: Site) -> None:
     rows = await trips.orders(made)
     assert [row["status"] for row in rows] == ["approved", "departed", "departed", "returned"]
     assert [len(row["destinations"]) for row in rows] == [1, 1, 2, 2]
+    # The route that was asked for, until a stop was added of which nobody said how to get there.
+    assert [[place["name"] for place in row["route"]] for row in rows] == [["市民中心", "如皋市政府"]] * 2 + [
+        []
+    ] * 2
     assert rows[-1]["counts"]
     assert rows[-1]["extended_return"] == later
     assert (await trips.get(made))["distance_m"] == 50_000
@@ -293,8 +316,12 @@ async def test_an_official_asks_for_a_car_and_gets_one(trips: Site) -> None:
     # Objection, answer, confirmation.
     await trips.step("ask", path, "dispute", reason="里程与实际不符")
     await trips.step("desk", path, "answer", reason="已按里程表核对")
-    await trips.step("ask", path, "confirm", rating=5)
+    await trips.step("ask", path, "confirm", 422, rating=6)
+    await trips.step("ask", path, "confirm")
     assert await trips.state(path) == "confirmed"
+    assert (await trips.ask("ask", "GET", path))[
+        "rating"
+    ] is None  # who says nothing has not given five points
 
     async with trips.pool.acquire() as connection:  # the rows are what the threads come to
         desk = Desk(connection, await load_clocks(connection), await now_of(connection))

@@ -23,6 +23,7 @@ STAFF: dict[str, list[tuple[Role, str, str | None]]] = {
     "receiver": [(Role.UNIT_ADMINISTRATOR, "wsj", None)],
     "their-head": [(Role.UNIT_HEAD, "wsj", None)],
     "chief": [(Role.OFFICE_HEAD, "city", None)],
+    "registrar": [(Role.UNIT_ADMINISTRATOR, "city", None)],
 }
 WHY: dict[str, Any] = {"reason": "工作需要统一调配"}
 
@@ -105,6 +106,18 @@ async def test_a_vehicle_goes_to_another_unit(yard: Site) -> None:
         )
     )  # fmt: skip
     assert sorted(answer.status_code for answer in many) == [200] + [409] * 4
+    assert await yard.pool.fetchval("SELECT organisation FROM vehicles WHERE id = 'car-1'") == "wsj"
+    # Neither a form nor a file of another system undoes it; what else it says is taken.
+    stored = {"plate": "苏F12341", "organisation": "wsj", "category": "公务轿车"}
+    await yard.ask("receiver", "PUT", "vehicles/car-1", stored)
+    undone = await yard.ask("receiver", "PUT", "vehicles/car-1", stored | {"disposed_on": "2026-03-01"}, 409)
+    assert made["number"] in str(undone["errors"][0])
+    assert undone["errors"][0]["pointer"].endswith("/disposed_on")
+    text = "编号,车牌号,单位\ncar-1,苏F12341,pool\ncar-2,苏F12342,pool\n"
+    headers = yard.headers("registrar") | {"Content-Type": "text/csv; charset=utf-8"}
+    refused_file = await yard.client.post("/v1/vehicles:import", content=text, headers=headers)
+    assert refused_file.status_code in (409, 422)
+    assert made["number"] in refused_file.text
     assert await yard.pool.fetchval("SELECT organisation FROM vehicles WHERE id = 'car-1'") == "wsj"
     # Who had it keeps what was: the order, the act; the vehicle itself it sees no more. Who has it now sees the vehicle and none of the old orders.
     await yard.ask("keeper", "GET", "vehicles/car-1", status=404)

@@ -125,7 +125,8 @@ async def verified(found: Found, pool: asyncpg.Pool) -> None:
 
 
 def test_exactly_what_was_planted(world: World, in_order_found: Found) -> None:
-    assert {label.rule for label in world.labels} == {rule.code for rule in RULES}
+    # A rental goes through several people's steps over HTTP, which the month's files do not have: tests/integration/test_judge_rentals.py.
+    assert {label.rule for label in world.labels} == {rule.code for rule in RULES} - {"idle_rental"}
     check(world, in_order_found)
 
 

@@ -11,11 +11,13 @@ from tests.unit import test_check_card_binding as card_binding
 from tests.unit import test_check_card_use as card_use
 from tests.unit import test_check_destination as destination
 from tests.unit import test_check_fuel_consumption as fuel_consumption
+from tests.unit import test_check_idle_rental as idle_rental
 from tests.unit import test_check_location as location
 from tests.unit import test_check_mileage as mileage
 from tests.unit import test_check_off_hours as off_hours
 from tests.unit import test_check_parking as parking
 from tests.unit import test_check_refuel_frequency as refuel_frequency
+from tests.unit import test_check_route as route
 from tests.unit import test_check_sealed as sealed
 from tests.unit import test_check_tank as tank
 from tests.unit import test_check_terminal_silent as terminal_silent
@@ -240,6 +242,27 @@ def nights(draw: st.DrawFn) -> Evidence:
     return parking.make(parking.stood(draw(parking.STANDS)), orders=orders)
 
 
+@st.composite
+def ways(draw: st.DrawFn) -> Evidence:
+    path = draw(
+        st.lists(st.tuples(st.integers(-2, 4), st.integers(0, 20)), min_size=2, max_size=4, unique=True)
+    )
+    track = route.drive(*path, (0.0, 20.0), kmh=90, every=40)
+    away = draw(st.sampled_from([0, 0, 600]))
+    return route.make(route.silent(track, 100, 100 + away))
+
+
+@st.composite
+def rentals(draw: st.DrawFn) -> Evidence:
+    cars = []
+    for number in range(1, draw(st.integers(0, 3)) + 1):
+        away = draw(st.sampled_from([0, 0, 5000]))
+        fixes = idle_rental.stand(0, 12, away) + idle_rental.stand(draw(st.sampled_from([12, 12, 17])), 30)
+        orders = [idle_rental.promise(driven=draw(st.booleans()))] if draw(st.booleans()) else []
+        cars.append(idle_rental.car(fixes, orders=orders, number=number))
+    return idle_rental.make(*cars)
+
+
 EVIDENCE: dict[str, st.SearchStrategy[Evidence]] = {
     "location": locations(),
     "destination": destinations(),
@@ -254,4 +277,6 @@ EVIDENCE: dict[str, st.SearchStrategy[Evidence]] = {
     "sealed": seals(),
     "tank": tanks(),
     "parking": nights(),
+    "route": ways(),
+    "idle_rental": rentals(),
 }

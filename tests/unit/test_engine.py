@@ -32,6 +32,8 @@ NAMES = [
     ("sealed", "封存车辆移动"),
     ("tank", "加油超箱容"),
     ("parking", "停放异常"),
+    ("route", "行驶路线异常"),
+    ("idle_rental", "租赁期间自有车辆闲置"),
 ]  # fmt: skip
 
 

@@ -282,6 +282,8 @@ UNORDERED: dict[str, list[str]] = {
     "sealed": ["track", "orders"],
     "tank": ["transactions"],
     "parking": ["track", "orders"],
+    "route": ["track"],
+    "idle_rental": ["cars"],
 }
 
 
@@ -315,7 +317,7 @@ def test_the_order_of_facts_says_nothing(rule: str, data: st.DataObject, chance:
 
 
 @pytest.mark.parametrize(
-    "rule", ["location", "destination", "mileage", "card_use", "off_hours", "sealed", "parking"]
+    "rule", ["location", "destination", "mileage", "card_use", "off_hours", "sealed", "parking", "route"]
 )
 @given(data=st.data())
 @settings(max_examples=examples(20))
@@ -362,6 +364,11 @@ MILDER: list[tuple[str, str, Callable[[int], int]]] = [
     ("tank", "burn_l_100km", lambda v: v + 10),
     ("parking", "min_stand_min", lambda v: v + 60),
     ("parking", "margin_m", lambda v: v + 1500),
+    ("idle_rental", "min_idle", lambda v: v + 1),
+    ("route", "off_route_m", lambda v: v + 1500),
+    ("route", "detour_m", lambda v: v + 5000),
+    ("route", "detour_permille", lambda v: v + 500),
+    ("route", "stop_min", lambda v: v + 10),
 ]
 
 

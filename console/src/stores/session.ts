@@ -29,7 +29,7 @@ function driverKept(): SessionState | null {
   if (kept === null || typeof kept.login !== 'string' || !(Date.parse(kept.ends_at) > serverNow())) return null
   return {
     ...kept, must_change_password: false, second_factor: false, recovery_codes_left: 0, method: 'password', began_at: kept.ends_at, roles: [], permissions: ['trips:drive'],
-    grants: [], delegations: [], csrf_token: '',
+    grants: [], delegations: [], driver: null, csrf_token: '',
   }
 }
 

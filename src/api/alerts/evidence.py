@@ -176,6 +176,8 @@ def _circle(place: dict[str, Any], radius_m: int | None) -> list[dict[str, Any]]
 
 
 def _route(route: dict[str, Any]) -> list[dict[str, Any]]:
+    if (line := route.get("line")) is not None:  # one that an order names, not one that an engine found
+        return [_feature("route", _line([lat for lat, _ in line], [lon for _, lon in line]))]
     lats, lons = decode_polyline(route.get("shape") or "")
     more = {name: route.get(name) for name in ("engine", "map_date", "distance_m", "duration_s", "problem")}
     return [_feature("route", _line(lats, lons) if lats else None, **more)]

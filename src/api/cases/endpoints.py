@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from pydantic import BeforeValidator, WithJsonSchema
 
 from api.auth.access import require
-from api.bodies import body_of, read_model
+from api.bodies import IdempotencyKey, body_of, read_model
 from api.cases.common import ItemId, actor_of, database, write
 from api.cases.places import cursor_of, read_place
 from api.cases.schemas import CaseCounts, CasePage, CaseView, Proposals, Sampled, StepTaken
@@ -28,6 +28,7 @@ from api.http import (
     json_response,
     refuse_controls,
 )
+from office.identity.once import once
 from office.supervision import commanding, listing, sampling
 from office.supervision.contents import COMMANDS, CaseCommand, CaseContents, Finding, Source
 from office.supervision.deadlines import Colour
@@ -144,13 +145,16 @@ async def proposals(
     "/cases", summary="拟稿 / draft a case", status_code=201, response_model=CaseView, dependencies=[require("cases:draft")],
     openapi_extra=body_of(CaseContents),
 )  # fmt: skip
-async def draft(request: Request) -> Response:
+async def draft(request: Request, key: IdempotencyKey = None) -> Response:
     """From alerts (one or many of a unit) the facts are filled in with their numbers, which stay beside the edited text. An
     alert is in one open case only: 409 names it."""
     contents, actor = await read_model(request, CaseContents), actor_of(request)
 
     async def work(connection: Any) -> dict[str, Any]:
-        id = await commanding.draft(connection, actor, contents)
+        asked = contents.model_dump_json()
+        id = await once(
+            connection, "cases", key, asked, lambda: commanding.draft(connection, actor, contents)
+        )
         return await listing.show_case(connection, actor, id)
 
     return json_response(await write(request, work), 201)

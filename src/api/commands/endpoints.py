@@ -206,7 +206,7 @@ async def listed(
 
 
 @router.get(
-    "/commands/{no}",
+    "/commands/{no:int}",
     summary="一条指令及其经过 / a command and what has happened to it",
     response_model=CommandWithThread,
     dependencies=[require(READ)],

@@ -11,6 +11,7 @@ from fastapi import Path, Query, Request
 from pydantic import BeforeValidator, WithJsonSchema
 
 from api.auth.scoped import scoped, written
+from api.errors import Problem
 from api.http import DAY_PATTERN, MAX_ID, PLAIN
 from office.costs.kinds import CostKind
 from office.costs.prices import Ready, Sources
@@ -32,6 +33,15 @@ QueryDay = Annotated[
     WithJsonSchema({"type": "string", "format": "date", "pattern": DAY_PATTERN}),
 ]
 _T = TypeVar("_T")
+
+
+def cursor_day(ordinal: int) -> date:
+    """The day of a cursor. Raises Problem 400 for what no page of ours gave."""
+    if not 1 <= ordinal <= date.max.toordinal():
+        raise Problem(
+            400, "bad-cursor", "cursor 无效，请从第一页重新开始 · not a cursor of ours; begin again"
+        )
+    return date.fromordinal(ordinal)
 
 
 @asynccontextmanager

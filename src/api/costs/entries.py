@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -12,7 +11,7 @@ from api.auth.access import require
 from api.auth.scoped import scoped
 from api.bodies import body_of, read_model
 from api.cases.common import actor_of
-from api.costs.common import Id, ItemId, QueryDay, database, write
+from api.costs.common import Id, ItemId, QueryDay, cursor_day, database, write
 from api.costs.schemas import CostEntryPage, CostEntryView, CostsImported
 from api.errors import Problem, known
 from api.http import (
@@ -71,7 +70,7 @@ async def list_entries(
     """Of your units. `organisation`: with the units below it. A reversed line and its reversal are both there."""
     refuse_controls(organisation, vehicle, dispatch)
     place = read_cursor("cost-entries", cursor, int, str)
-    after = None if place is None else (_day(place[0]), str(place[1]))
+    after = None if place is None else (cursor_day(place[0]), str(place[1]))
     asked = ledger.EntryFilter(organisation, vehicle, kind, period, dispatch, finding, since, until)
     async with database(request, READ) as connection:
         found = await ledger.list_entries(connection, actor_of(request), asked, limit, after)
@@ -79,14 +78,6 @@ async def list_entries(
     if len(found) == limit:
         following = make_cursor("cost-entries", found[-1]["occurred_on"].toordinal(), found[-1]["id"])
     return json_response({"items": found, "next": following})
-
-
-def _day(ordinal: int) -> date:
-    if not 1 <= ordinal <= date.max.toordinal():
-        raise Problem(
-            400, "bad-cursor", "cursor 无效，请从第一页重新开始 · not a cursor of ours; begin again"
-        )
-    return date.fromordinal(ordinal)
 
 
 @router.post(

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from pydantic import Field
 
 from api.auth.access import require
 from api.auth.audited import noted
@@ -174,6 +175,13 @@ async def get_lines(
     limit: Limit = DEFAULT_PAGE,
     outcome: Annotated[Outcome | None, Query(description="as it is now / 现在的结果")] = None,
     side: Side | None = None,
+    no: Annotated[
+        list[Annotated[int, Field(ge=1, lt=2**31)]] | None,
+        Query(
+            max_length=100,
+            description="only lines with these numbers, such as the `peers` of a line / 按行号",
+        ),
+    ] = None,
 ) -> Response:
     """Lines of vouchers in the order of the file, then what the platform expected to be booked."""
     place = read_cursor("reconciliation-lines", cursor, int)
@@ -183,7 +191,7 @@ async def get_lines(
         )
     async with database(request, READ) as connection:
         found = await runs.list_found(
-            connection, known(NO_RUN, id), outcome, side, limit, 0 if place is None else place[0]
+            connection, known(NO_RUN, id), outcome, side, limit, 0 if place is None else place[0], no
         )
     following = make_cursor("reconciliation-lines", found[-1]["no"]) if len(found) == limit else None
     return json_response({"items": found, "next": following})

@@ -165,6 +165,7 @@ class TripCost(BaseModel):
     tariff_version: int | None
     price: TripPrice | None
     unpriced: str | None
+    unpriced_code: Literal["no_tariff", "tariff_out_of_reach", "facts"] | None
 
 
 class StatementDrawnRow(BaseModel):
@@ -211,7 +212,9 @@ class StatementRow(BaseModel):
     id: str
     number: str
     organisation: str
+    organisation_name: str | None
     platform: str
+    platform_name: str | None
     period: str
     take: int
     state: StatementState
@@ -302,6 +305,28 @@ class StatementLine(BaseModel):
     of: str | None
 
 
+class DriverCost(BaseModel):
+    """A line of the ledger as the driver whom it names sees it. `payer`: who bears it; `reversed_by`: it does not count any more."""
+
+    id: str
+    organisation: str
+    kind: CostKind
+    kind_name: str
+    vehicle: str
+    dispatch: str | None
+    driver: str
+    occurred_on: date
+    period: str
+    amount_fen: int
+    amount: str
+    payer: Payer
+    finding: Literal["unit_paid_fine"] | None
+    finding_name: str | None
+    reverses: str | None
+    reversed_by: str | None
+
+
 CostEntryPage: Final = page_of(CostEntry)
+DriverCostPage: Final = page_of(DriverCost)
 StatementPage: Final = page_of(StatementRow)
 StatementLinePage: Final = page_of(StatementLine)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -53,6 +55,10 @@ router = APIRouter(prefix="/v1", tags=["drivers"])
 #: Entries of a roster that are shown with it.
 _ENTRIES: Final = 50
 _MOST_BYTES: Final = 4 << 20
+#: Days of a range of all drivers: a month on one page of a duty list.
+_MOST_RANGE: Final = 31
+#: A time away, from and to.
+Span = tuple[datetime, datetime]
 _TYPES: Final = frozenset({"text/csv", "application/csv", "text/plain", XLSX, "application/vnd.ms-excel", "application/octet-stream"})  # fmt: skip
 
 
@@ -62,15 +68,24 @@ def _shown(shift: Shift) -> dict[str, str]:
     return {"from": f"{since // 60:02d}:{since % 60:02d}", "to": f"{last // 60:02d}:{last % 60:02d}"}
 
 
-async def _days(connection: Connection, driver: str, roster: Roster, first: date, last: date) -> list[dict[str, Any]]:  # fmt: skip
-    begin, end = _midnight(first), _midnight(last + timedelta(days=1))
-    leaves = await duty.leaves_within(connection, [driver], begin, end)
+def _range(day: date | None, first: date | None, last: date | None) -> tuple[date, date] | None:
+    """The range of days that is asked for; None: one day. Raises Problem 422."""
+    if first is None and last is None:
+        return None
+    if first is None or last is None or day is not None:
+        raise Problem(422, "invalid-parameter", "from 与 to 须同时填写，且不与 day 同填 · give `from` and `to` together, and no `day` beside them")  # fmt: skip
+    span_of(first, last, _MOST_RANGE)
+    return first, last
+
+
+def _days(roster: Roster, leaves: Sequence[Span], first: date, last: date) -> list[dict[str, Any]]:
+    """Each day of a driver, with what of his ``leaves`` lies in it."""
     found = []
     for k in range((last - first).days + 1):
         day = first + timedelta(days=k)
         shifts, source = roster.shifts(day)
         since, until = _midnight(day), _midnight(day + timedelta(days=1))
-        away = [{"from": begins, "to": ends} for _, begins, ends in leaves if begins < until and ends > since]
+        away = [{"from": begins, "to": ends} for begins, ends in leaves if begins < until and ends > since]
         known = None if shifts is None else [_shown(shift) for shift in shifts]
         found.append({"day": day, "shifts": known, "source": source, "leave": away})
     return found
@@ -89,7 +104,11 @@ async def _duty(connection: Connection, driver: str, first: date, last: date) ->
             week = shifts if entry["kind"] == "week" else [shifts]
             shifts = [[_shown((since, until)) for since, until in day] for day in week]
         entries.append(dict(entry) | {"shifts": shifts})
-    return {"driver": driver, "days": await _days(connection, driver, roster, first, last), "entries": entries}  # fmt: skip
+    away = await duty.leaves_within(
+        connection, [driver], _midnight(first), _midnight(last + timedelta(days=1))
+    )
+    days = _days(roster, [(begins, ends) for _, begins, ends in away], first, last)
+    return {"driver": driver, "days": days, "entries": entries}
 
 
 @router.get(
@@ -110,25 +129,44 @@ async def get_duty(request: Request, id: DriverId, first: Annotated[QueryDay, Qu
 async def list_duty(
     request: Request,
     day: Annotated[QueryDay | None, Query(description="today, unless said otherwise")] = None,
+    first: Annotated[
+        QueryDay | None, Query(alias="from", description="with `to`, instead of `day`: each day of a range")
+    ] = None,
+    last: Annotated[
+        QueryDay | None, Query(alias="to", description=f"included; {_MOST_RANGE} days at most")
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
     organisation: Id = None,
 ) -> Response:
     """All drivers of your units, by id. `organisation`: with the units below it."""
     refuse_controls(organisation)
+    ranged = _range(day, first, last)
     place = read_cursor("driver-duty", cursor, str)
     async with scoped(request, READ, read_only=True) as connection:
-        day = day or await today_of(connection)
+        begin, end = ranged or (day or await today_of(connection),) * 2
         units = None if organisation is None else await units_below(connection, [organisation])
         people = await list_drivers(connection, units, limit, None if place is None else place[0])
         ids = [id for id, _, _ in people]
-        rosters = await duty.rosters_of(connection, ids, day, day)
-        leaves = await duty.leaves_within(connection, ids, _midnight(day), _midnight(day + timedelta(days=1)))
+        rosters = await duty.rosters_of(connection, ids, begin, end)
+        away: dict[str, list[Span]] = defaultdict(list)
+        for driver, begins, ends in await duty.leaves_within(
+            connection, ids, _midnight(begin), _midnight(end + timedelta(days=1))
+        ):
+            away[driver].append((begins, ends))
     items = []
     for id, name, unit in people:
-        shifts, source = rosters.get(id, Roster()).shifts(day)
-        away = [{"from": begins, "to": ends} for driver, begins, ends in leaves if driver == id]
-        items.append({"driver": id, "name": name, "organisation": unit, "shifts": None if shifts is None else [_shown(s) for s in shifts], "source": source, "leave": away})  # fmt: skip
+        days = _days(rosters.get(id, Roster()), away[id], begin, end)
+        kept = {field: days[0][field] for field in ("shifts", "source", "leave")}
+        items.append(
+            {
+                "driver": id,
+                "name": name,
+                "organisation": unit,
+                **kept,
+                "days": None if ranged is None else days,
+            }
+        )
     following = make_cursor("driver-duty", ids[-1]) if len(people) == limit else None
     return json_response({"items": items, "next": following})
 

@@ -64,6 +64,9 @@ class DriverOnDay(BaseModel):
     shifts: list[ShownShift] | None
     source: Literal["week", "day"] | None
     leave: list[LeaveSpan]
+    days: list[DutyDay] | None = Field(
+        None, description="each day, where a range was asked for; the rest is of its first day"
+    )
 
 
 class RosterError(BaseModel):

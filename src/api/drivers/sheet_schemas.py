@@ -87,6 +87,9 @@ class DriverSheet(BaseModel):
     added_reason: str
     score: Shown
     digest: str
+    without_secret: bool | None = Field(
+        description="true: who computed or issued it sees no secret vehicles, so trips with such, if there are any, are left out; null: issued before this was kept"
+    )
     issued_by: str | None
     issued_at: datetime | None = Field(description="null: not issued, computed from what is known now")
     objections: list[DriverObjection]

@@ -35,6 +35,9 @@ from office.documents.assessment import AssessmentLine, AssessmentSheet, render_
 from office.documents.papers import Letter
 from office.documents.typesetting import chinese_day
 from office.drivers.leaves import own_driver
+from office.identity.secrecy import PERMISSION as CLEARED
+from office.identity.subject import Subject
+from office.supervision.actors import reach_of
 from office.supervision.cases import load_clocks, today_of
 from registry.organisations import names_of, units_below
 from runtime.connection import Connection
@@ -48,15 +51,24 @@ Quarter = Annotated[str, Path(pattern=r"^20[2-9][0-9]Q[1-4]$", description="a qu
 _FULL: Final = Decimal(100)
 
 
-async def _shown(connection: Connection, driver: str, unit: str, period: Period) -> dict[str, Any]:
+async def _without_secret(connection: Connection, subject: Subject, unit: str) -> bool:
+    """Whether ``subject`` sees no secret vehicles in the driver's unit: then what was driven with them is not in what he computes. Told whether or not
+    there are any: that would be a secret by itself."""
+    cleared = await reach_of(connection, subject, CLEARED)
+    return cleared is not None and unit not in cleared
+
+
+async def _shown(
+    connection: Connection, subject: Subject, driver: str, unit: str, period: Period
+) -> dict[str, Any]:
     """The sheet: as it was issued, else as it is now."""
     found = await driver_sheets.issued_sheet(connection, driver, period)
     if found is None:
         body = await gathered(connection, driver, unit, period)
         return body | {
-            "organisation": unit, "issued_by": None, "issued_at": None, "objections": [], "objections_until": None, "score_now": body["score"],
+            "without_secret": await _without_secret(connection, subject, unit), "organisation": unit, "issued_by": None, "issued_at": None, "objections": [], "objections_until": None, "score_now": body["score"],
         }  # fmt: skip
-    return found | {"objections_until": await _until(connection, found)}
+    return {"without_secret": None} | found | {"objections_until": await _until(connection, found)}
 
 
 async def _until(connection: Connection, sheet: dict[str, Any]) -> date | None:
@@ -99,7 +111,7 @@ async def get_sheet(request: Request, id: DriverId, period: Quarter) -> Response
     driver, actor = known(NO_DRIVER, id), actor_of(request)
     async with scoped(request, *SEES, DRIVE, read_only=True) as connection:
         unit = await unit_for(connection, actor, driver, *SEES)
-        return json_response(await _shown(connection, driver, unit, parse(period)))
+        return json_response(await _shown(connection, actor.subject, driver, unit, parse(period)))
 
 
 @router.post(
@@ -118,9 +130,10 @@ async def issue_sheet(request: Request, id: DriverId, period: Quarter) -> Respon
         unit = await unit_for(connection, actor_of(request), driver, DECIDE)
         sheet = await gathered(connection, driver, unit, at)
         final = sheet if added is None else await gathered(connection, driver, unit, at, added)
+        final = final | {"without_secret": await _without_secret(connection, subject, unit)}
         today = await today_of(connection)
         await driver_sheets.issue(connection, subject, unit, driver, at, given.digest, sheet, final, today)
-        return await _shown(connection, driver, unit, at)
+        return await _shown(connection, subject, driver, unit, at)
 
     return json_response(await written(request, DECIDE, work))
 
@@ -141,7 +154,7 @@ async def raise_objection(request: Request, id: DriverId, period: Quarter) -> Re
         until = None if sheet is None else await _until(connection, sheet)
         own = await own_driver(connection, actor)
         await driver_sheets.object_to(connection, actor.subject, driver, own, at, given, until, await today_of(connection))  # fmt: skip
-        return await _shown(connection, driver, unit, at)
+        return await _shown(connection, actor.subject, driver, unit, at)
 
     return json_response(await written(request, DRIVE, work), 201)
 
@@ -157,7 +170,7 @@ async def decide_objection(request: Request, id: ItemId) -> Response:
     async def work(connection: Connection) -> dict[str, Any]:
         driver, period = await driver_sheets.decide(connection, subject, id, given)
         unit = await connection.fetchval("SELECT organisation FROM drivers WHERE id = $1", driver)
-        return await _shown(connection, driver, unit, parse(period))
+        return await _shown(connection, subject, driver, unit, parse(period))
 
     return json_response(await written(request, DECIDE, work))
 
@@ -174,7 +187,7 @@ async def sheet_document(request: Request, id: DriverId, period: Quarter, inline
     async def prepare() -> Callable[[], bytes]:
         async with scoped(request, *SEES, DRIVE) as connection:
             unit = await unit_for(connection, actor, driver, *SEES)
-            found = await _shown(connection, driver, unit, at)
+            found = await _shown(connection, actor.subject, driver, unit, at)
             units, today = await names_of(connection, {found["organisation"]}), await today_of(connection)
             await noted(
                 request, connection, READ, "document", driver, organisation=found["organisation"],
@@ -210,6 +223,8 @@ def paper_of(found: dict[str, Any], period: Period, unit: str, issuer: str, toda
     notes = [f"无数据、未评：{'、'.join(without)}。"] if without else []
     notes += [f"未判定、不扣分：{each['fact_name'].partition(' / ')[0]} {each['count']} 件，{each['why'].partition(' · ')[0]}。" for each in found["undetermined"]]  # fmt: skip
     notes.append(f"内容摘要（SHA-256）：{found['digest']}")
+    if found["without_secret"]:
+        notes.insert(0, "签发（查看）人不是本单位的涉密知悉人：涉密车辆的用车（如有）未计入本表。")
     if found["issued_at"] is None:
         notes.insert(0, f"本表未签发，按{chinese_day(today)}已知的事实计算，不作为考核结果。")
     table = f"{unit}驾驶员考核评分标准（第{found['table']['version']}版）" if found["table"]["version"] else "驾驶员考核评分标准（内置版）"  # fmt: skip

@@ -169,7 +169,8 @@ class StoredDelegation(BaseModel):
 
 
 class SessionState(BaseModel):
-    """Who is signed in. Requests that change something carry `csrf_token` in the header X-CSRF-Token."""
+    """Who is signed in. Requests that change something carry `csrf_token` in the header X-CSRF-Token. `driver`: which driver he is by the accounts of
+    drivers (驾驶员账号); null: none."""
 
     id: str
     login: str
@@ -184,6 +185,7 @@ class SessionState(BaseModel):
     permissions: list[str]
     grants: list[StoredGrant]
     delegations: list[StoredDelegation]
+    driver: str | None
     csrf_token: str
 
 

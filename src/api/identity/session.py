@@ -98,6 +98,7 @@ async def _state(connection: Connection, session: Session, secret: str) -> dict[
         "permissions": sorted({permission for grant in subject.grants for permission in grant.permissions}),
         "grants": await grants.list_grants(connection, subject.id),
         "delegations": await grants.list_delegations(connection, subject.id),
+        "driver": await users.driver_of(connection, subject.id),
         "csrf_token": csrf_token(secret),
     }
 

@@ -72,6 +72,7 @@ _OTHERWISE: Final[dict[str, dict[str, Any]]] = {
     "fences": {"geometry": dict[str, Any], "valid_from": datetime},
     "dispatch-orders": {
         "origin": StoredPlace | None, "destinations": list[StoredPlace], "return_point": StoredPlace | None,
+        "route": list[StoredPlace],
     },
     "fuel-cards": {"plate": str | None, "valid_from": datetime | None},
     "fuel-stations": {"geometry": dict[str, Any] | None, "datum": str | None},

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from api.auth.access import require
-from api.bodies import body_of, read_model
+from api.bodies import IdempotencyKey, body_of, read_model
 from api.cases.common import ItemId, actor_of
 from api.errors import Problem, known
 from api.http import (
@@ -35,6 +35,7 @@ from api.trips.schemas import (
 )
 from office.dispatch import asking, listing, suggesting
 from office.dispatch.threads import RequestThread
+from office.identity.once import once
 from office.requests.contents import COMMANDS, Command, RequestContents
 from office.requests.table import STATE_NAMES, STEP_NAMES, TABLE, Paper, TripAction, TripState
 from registry.spelling import normal_plate
@@ -106,12 +107,15 @@ async def backfills(
     "/trip-requests", summary="填写申请 / a new request, a draft", status_code=201, response_model=TripRequestView,
     dependencies=[require("trips:apply", "trips:enter")], openapi_extra=body_of(RequestContents),
 )  # fmt: skip
-async def create(request: Request) -> Response:
+async def create(request: Request, key: IdempotencyKey = None) -> Response:
     """A draft; `:submit` hands it in. For somebody else (`applicant`, `applicant_name`) with `trips:enter`."""
     contents, actor = await read_model(request, RequestContents), actor_of(request)
 
     async def work(connection: Any) -> dict[str, Any]:
-        id = await asking.create(connection, actor, contents)
+        asked = contents.model_dump_json()
+        id = await once(
+            connection, "trip-requests", key, asked, lambda: asking.create(connection, actor, contents)
+        )
         return await listing.show_request(connection, actor, id)
 
     return json_response(await write(request, work), 201)

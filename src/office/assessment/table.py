@@ -205,8 +205,8 @@ DEFAULT: Final = ScoreTable(
         )
     ],
     entries=[
-        *_of("dispatch", "location"),
-        *_of("purpose", "destination", "off_hours", "sealed", "parking"),
+        *_of("dispatch", "location", "idle_rental"),
+        *_of("purpose", "destination", "off_hours", "sealed", "parking", "route"),
         *_of("ledgers", "mileage", "fuel_consumption", "card_binding", "card_use", "refuel_frequency", "traffic_violations", "tank"),
         *_of("platform", "terminal_silent"),
         ScoreEntry(item="dispatch", fact=Fact.FINDING, findings=["violation", "irregular"], sources=["late_paper"], points="1"),

@@ -277,3 +277,24 @@ async def list_entries(
             *asked.arguments,
         )
     return [_view(row) for row in rows]
+
+
+async def list_of_driver(
+    connection: Connection, driver: str, since: date | None, until: date | None, limit: int, after: tuple[date, str] | None
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Lines within reach that name a driver, the newest day first, behind ``after``: what he is told of them. Who may ask is the caller's to decide."""
+    asked = Conditions()
+    asked.add("driver = {}", driver)
+    if since is not None:
+        asked.add("occurred_on >= {}", since)
+    if until is not None:
+        asked.add("occurred_on <= {}", until)
+    if after is not None:
+        asked.add("occurred_on <= {} AND (occurred_on < {} OR id > {})", after[0], after[0], after[1])
+    most = asked.argument(limit)
+    rows = await connection.fetch(
+        f"SELECT id, organisation, kind, vehicle, dispatch, driver, occurred_on, period, amount_fen, payer, finding, reverses, reversed_by"  # noqa: S608 - constants
+        f" FROM cost_entries{asked.where} ORDER BY occurred_on DESC, id LIMIT {most}",
+        *asked.arguments,
+    )
+    return [_view(row) for row in rows]

@@ -26,6 +26,7 @@ from runtime.errors import DeclinedError, NotThereError
 from runtime.units import CHINA
 
 _NO_TARIFF: Final = "平台在出车日没有启用的计价标准，请先启用 · the platform had no tariff on the day of departure; make one valid"
+_NOT_YOURS: Final = "平台的计价标准不在您的范围内，价格在结算单出具后显示 · the platform's tariff is not yours to see; the price is shown once a statement has it"
 #: So often somebody may say something else of a trip.
 _MOST_VERSIONS: Final = 50
 #: 2^31: keys of locks are signed.
@@ -201,11 +202,11 @@ async def show_trip(connection: Connection, sources: Sources, id: str) -> dict[s
     trip = await _trip(sources, id)
     pricing = await load_pricing(connection, trip.platform, [id])
     price: StoredPrice | None = None
-    why = None
+    why = code = None
     try:
         price = pricing.of(trip)
     except UnpricedError as error:
-        why = str(error)
+        why, code = await _unpriced(connection, trip, str(error))
     given = pricing.facts.get(id, TripFactsEntry())
     return {
         "dispatch": id,
@@ -223,7 +224,18 @@ async def show_trip(connection: Connection, sources: Sources, id: str) -> dict[s
         "tariff_version": None if price is None else price.tariff_version,
         "price": None if price is None else shown_price(price.body),
         "unpriced": why,
+        "unpriced_code": code,
     }
+
+
+async def _unpriced(connection: Connection, trip: DrivenTrip, why: str) -> tuple[str, str]:
+    """Why a trip has no price, and its code: a tariff that the caller may not read is another thing than none."""
+    if why != _NO_TARIFF:
+        return why, "facts"
+    day = trip.departed.astimezone(CHINA).date()
+    if await connection.fetchval("SELECT tariff_holds($1, $2)", trip.platform, day):
+        return _NOT_YOURS, "tariff_out_of_reach"
+    return why, "no_tariff"
 
 
 def shown_price(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -233,9 +233,20 @@ class StatementFilter:
     state: StatementState | None = None
 
 
-def _row_view(row: Any) -> dict[str, Any]:
-    state = StatementState(row["state"])
-    return dict(row) | {"state_name": STATEMENT_STATES[state], "total": yuan(row["total_fen"])}
+async def _row_views(connection: Connection, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Statements that the caller has read, with the names of both parties (null: no longer registered)."""
+    named = await connection.fetch(
+        "SELECT * FROM parties_of_statements($1::text[])", [row["id"] for row in rows]
+    )
+    parties = {
+        row["id"]: {name: row[name] for name in ("organisation_name", "platform_name")} for row in named
+    }
+    return [
+        dict(row)
+        | {"state_name": STATEMENT_STATES[StatementState(row["state"])], "total": yuan(row["total_fen"])}
+        | parties[row["id"]]
+        for row in rows
+    ]
 
 
 async def list_statements(
@@ -260,7 +271,7 @@ async def list_statements(
             f"SELECT {_ROW} FROM cost_statements{asked.where} ORDER BY period DESC, id LIMIT {most}",  # noqa: S608 - constants
             *asked.arguments,
         )
-    return [_row_view(row) for row in rows]
+    return await _row_views(connection, rows)
 
 
 async def show(connection: Connection, actor: Actor, id: str) -> dict[str, Any]:
@@ -275,7 +286,7 @@ async def show(connection: Connection, actor: Actor, id: str) -> dict[str, Any]:
         "SELECT version, step, at, actor_name AS by, persons, body FROM cost_statement_events WHERE statement = $1 ORDER BY version",
         id,
     )
-    found = _row_view(row)
+    (found,) = await _row_views(connection, [row])
     del found["by_cost_centre"], found["made_by"]
     return found | {
         "total_in_words": in_words(row["total_fen"]),

@@ -25,6 +25,7 @@ from office.requests.contents import (
     real_place,
 )
 from office.requests.table import TripAction
+from registry.order_record import MAX_ROUTE, refuse_no_line
 from registry.places import Place
 from registry.refusals import PlacedError
 from registry.values import Identifier, Name, Time, readable
@@ -164,7 +165,19 @@ class DispatchChange(TripReason):
     """变更单: new stops, a later return. A stop where the vehicle has been already is a change after the fact: an approver decides."""
 
     stops: list[Place] = Field(default_factory=list, max_length=20, description="增加的目的地")
+    route: list[Place] = Field(
+        default_factory=list,
+        max_length=MAX_ROUTE,
+        description="变更后的指定路线（如道路封闭改道）；增加目的地而不填的，不再指定路线 / another way, e.g. around a closed road; a new stop without one leaves none designated",
+    )
     extended_return: Time | None = Field(None, description="延长后的返回时间")
+
+    @field_validator("route")
+    @classmethod
+    def _is_a_line(cls, value: list[Place]) -> list[Place]:
+        if value:
+            refuse_no_line(value)
+        return value
 
     @field_validator("stops")
     @classmethod
@@ -173,8 +186,11 @@ class DispatchChange(TripReason):
 
     @model_validator(mode="after")
     def _something(self) -> DispatchChange:
-        if not self.stops and self.extended_return is None:
-            raise PlacedError("变更须增加目的地或延长返回时间 · name a stop, or a later return", "stops")
+        if not self.stops and not self.route and self.extended_return is None:
+            raise PlacedError(
+                "变更须增加目的地、改路线或延长返回时间 · name a stop, another route, or a later return",
+                "stops",
+            )
         return self
 
 

@@ -59,6 +59,8 @@ def trip_of(requests: Sequence[Request], before: Mapping[str, Any] | None = None
         "destinations": [*places, *more][:50],
         "added": more,
         "return_point": first.get("return_point") or first.get("origin"),
+        # Of several requests nobody designated the way of all of them together; a stop that was added later is not on it.
+        "route": list(first.get("route", ())) if len(requests) == 1 and not more else [],
         "applicant": short_name("、".join(dict.fromkeys(applicants))),
         # Several requests have several approvers: one of them stands in the order, for each of them has approved his part.
         "approver": short_name(approvers[-1]) if len(approvers) == len(requests) else None,

@@ -38,6 +38,7 @@ def order_of(id: str, dispatch: Dispatch) -> DispatchOrder:
             "origin": _place(trip.get("origin")),
             "destinations": [_place(place) for place in trip["destinations"]],
             "return_point": _place(trip.get("return_point")),
+            "route": [_place(place) for place in trip.get("route", ())],
             "planned_departure": dispatch.planned_departure,
             "planned_return": dispatch.planned_return,
             "extended_return": dispatch.extended_return,

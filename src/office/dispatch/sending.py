@@ -211,6 +211,8 @@ async def _body(
         added = list(dispatch.late_change["stops"])
         trip["destinations"] = [*trip["destinations"], *added][:50]
         trip["added"] = [*trip.get("added", ()), *added]
+        if added or dispatch.late_change.get("route"):  # else the way there was not designated
+            trip["route"] = list(dispatch.late_change.get("route", ()))
         body["trip"] = trip | {"approver": actor.subject.name[:200]}
     return body
 
@@ -317,6 +319,8 @@ async def _change(desk: Desk, thread: DispatchThread, command: DispatchChange) -
     added = [place.original() for place in command.stops]
     trip["destinations"] = [*trip["destinations"], *added]
     trip["added"] = [*trip.get("added", ()), *added]
+    if command.route or added:
+        trip["route"] = [place.original() for place in command.route]
     if len(trip["destinations"]) > 50:
         raise InvalidError("/stops", "目的地过多，至多 50 个，请另派一单 · too many stops: at most 50")
     if command.extended_return is not None:

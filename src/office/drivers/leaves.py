@@ -22,6 +22,7 @@ from office.drivers.leave import (
     LeaveStep,
     after,
 )
+from office.identity.users import driver_of
 from office.supervision.actors import Actor, persons_for, reach_of
 from office.supervision.problems import NotAllowedError
 from registry.drivers import hold_driver
@@ -52,8 +53,7 @@ async def own_driver(connection: Connection, actor: Actor) -> str | None:
     """The driver who ``actor`` is; None: he is none."""
     if not actor.human:
         return None
-    found: str | None = await connection.fetchval("SELECT driver_of_user($1)", actor.subject.id)
-    return found
+    return await driver_of(connection, actor.subject.id)
 
 
 async def ask(connection: Connection, actor: Actor, given: LeaveNew) -> str:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from office.identity import clients, lockout, oidc_links, sessions
+from office.identity import clients, lockout, oidc_links, once, sessions
 
 #: How often, in seconds.
 EVERY_S: Final = 600.0
 _MOST: Final = 5_000
-_PARTS: Final = (sessions.drop_ended, lockout.drop_forgotten, oidc_links.drop_old, clients.drop_expired)
+_PARTS: Final = (
+    sessions.drop_ended,
+    lockout.drop_forgotten,
+    oidc_links.drop_old,
+    clients.drop_expired,
+    once.drop_old,
+)
 
 
 async def keep_house(pool: Any) -> bool:

@@ -334,3 +334,9 @@ async def has_administrator(connection: Connection) -> bool:
             "SELECT EXISTS (SELECT FROM role_grants WHERE role = 'administrator' AND organisation IS NULL AND taken_at IS NULL)"
         )
     )
+
+
+async def driver_of(connection: Connection, user: str) -> str | None:
+    """The driver whom ``user`` (login) is registered as; None: he is none."""
+    found: str | None = await connection.fetchval("SELECT driver_of_user($1)", user)
+    return found

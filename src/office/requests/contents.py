@@ -21,6 +21,7 @@ from pydantic import (
 
 from office.requests.table import TripAction
 from registry.damaged import damaged, unprintable
+from registry.order_record import MAX_ROUTE, refuse_no_line
 from registry.places import Place
 from registry.refusals import PlacedError
 from registry.values import Identifier, Name, Time
@@ -152,6 +153,11 @@ class RequestContents(_Model):
     origin: Place = Field(description="上车点")
     stops: list[Place] = Field(min_length=1, max_length=MAX_STOPS, description="目的地，依次")
     return_point: Place | None = Field(None, description="归队点；不填即上车点")
+    route: list[Place] = Field(
+        default_factory=list,
+        max_length=MAX_ROUTE,
+        description="指定路线：依次经过的点；不指定的留空 / the way that is to be driven; empty = none is designated",
+    )
     planned_departure: Time
     planned_return: Time
     scope: Scope = Field("city", description="范围：市内、市外省内、省外；保障半径内由系统按坐标计算")
@@ -180,6 +186,13 @@ class RequestContents(_Model):
     @classmethod
     def _to_places(cls, value: list[Place]) -> list[Place]:
         return [real_place(place) for place in value]
+
+    @field_validator("route")
+    @classmethod
+    def _is_a_line(cls, value: list[Place]) -> list[Place]:
+        if value:
+            refuse_no_line(value)
+        return value
 
     @model_validator(mode="after")
     def _fits(self) -> RequestContents:
@@ -247,9 +260,9 @@ class TripReason(Command):
 
 
 class RequestConfirm(Command):
-    """确认: how it was, 1 (bad) to 5."""
+    """确认. ``rating``: how it was, 1 (bad) to 5; who does not say so has not rated it: nobody's five points are made up."""
 
-    rating: int = Field(5, ge=1, le=5, strict=True)
+    rating: int | None = Field(None, ge=1, le=5, strict=True, description="1（差）至 5；不填即不评价")
     note: Note | None = None
 
 

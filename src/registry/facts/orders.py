@@ -51,13 +51,16 @@ class OrderFacts:
         return self.legs or (self,)
 
 
-async def orders_with_results(conn: Connection, ids: Sequence[str]) -> dict[str, OrderFacts]:
-    """Those of ``ids`` (of whole orders) that there are and count."""
+async def orders_with_results(
+    conn: Connection, ids: Sequence[str], *, routes: bool = False
+) -> dict[str, OrderFacts]:
+    """Those of ``ids`` (of whole orders) that there are and count. ``routes``: see ``read_orders``."""
     found = await read_orders(
         conn,
         "WHERE o.is_current AND (o.id = ANY($1::text[]) OR o.part_of = ANY($1::text[]))"
         " AND (o.part_of IS NULL OR o.status <> 'cancelled' OR o.cancelled_at IS NOT NULL)",
         list(ids),
+        routes=routes,
     )
     orders = {order.id: order for order in found}
     vehicles = {
@@ -127,5 +130,15 @@ async def settled_orders(conn: Connection, from_us_: int, to_us_: int | None) ->
         " ORDER BY 1",
         from_us(max(0, from_us_)),
         None if to_us_ is None else from_us(to_us_),
+    )
+    return [row["id"] for row in rows]
+
+
+async def orders_with_routes(conn: Connection, ids: Sequence[str]) -> list[str]:
+    """Those of ``ids`` (of whole orders) that designate a route in the version that counts, sorted."""
+    rows = await conn.fetch(
+        "SELECT DISTINCT COALESCE(o.part_of, o.id) AS id FROM dispatch_orders o WHERE o.is_current AND o.route <> '[]'::jsonb"
+        " AND (o.id = ANY($1::text[]) OR o.part_of = ANY($1::text[])) ORDER BY 1",
+        list(ids),
     )
     return [row["id"] for row in rows]

@@ -10,7 +10,18 @@ from registry.facts.owners import owned
 from rules.alerts.current import StandingAlert, standing
 from rules.alerts.model import Judgement
 from rules.backtest.model import Kind, Question, Row, Side, kind_of, stored_side
-from rules.checks import card_use, destination, fuel_consumption, mileage, off_hours, parking, sealed, tank
+from rules.checks import (
+    card_use,
+    destination,
+    fuel_consumption,
+    idle_rental,
+    mileage,
+    off_hours,
+    parking,
+    route,
+    sealed,
+    tank,
+)
 from rules.judge.context import Context, Gatherer, Verdicts
 from rules.judge.subjects.all import GATHERERS
 from rules.judge.subjects.orders import WAITS_FOR_ROUTE
@@ -33,6 +44,8 @@ _SUBJECT: Final[Mapping[str, Callable[[str], str]]] = {
     "vehicle_days": lambda key: off_hours.subject(*key.rsplit("|", 1)),
     "nights": lambda key: parking.subject(*key.rsplit("|", 1)),
     "tanks": tank.subject,
+    "routes": route.subject,
+    "rentals": idle_rental.subject,
     "seals": lambda key: sealed.subject(key.rsplit("|", 1)[0], int(key.rsplit("|", 1)[1])),
 }
 #: Gatherer -> (kind of record, its id) that a key belongs to.
@@ -47,6 +60,8 @@ _OWNER: Final[Mapping[str, Callable[[str], tuple[str, str]]]] = {
     "seals": lambda key: ("vehicle", key.rsplit("|", 1)[0]),
     "tanks": lambda key: ("transaction", key),
     "nights": lambda key: ("vehicle", key.rsplit("|", 1)[0]),
+    "routes": lambda key: ("order", key),
+    "rentals": lambda key: ("vehicle", key),  # the rented vehicle has the id of its report
 }
 
 #: (id, plate) of vehicles by number.

@@ -10,12 +10,14 @@ from rules.wording import (
     card_use,
     destination,
     fuel_consumption,
+    idle_rental,
     location,
     mileage,
     notes,
     off_hours,
     parking,
     refuel_frequency,
+    route,
     sealed,
     tank,
     terminal_silent,
@@ -82,5 +84,7 @@ STANDARD: Final = Wording(
         ("sealed", 1): sealed.WORDING,
         ("tank", 1): tank.WORDING,
         ("parking", 1): parking.WORDING,
+        ("route", 1): route.WORDING,
+        ("idle_rental", 1): idle_rental.WORDING,
     }
 )

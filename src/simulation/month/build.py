@@ -17,6 +17,7 @@ from simulation.plants import (
     month_drivers,
     month_nights,
     month_orders,
+    month_routes,
     month_seals,
     month_tanks,
     month_trips,
@@ -117,6 +118,7 @@ def _plant_set(p: Planner) -> None:
         month_trips.activity(p, shared.name)
     for plant in (
         *month_trips.KINDS, *month_days.KINDS, *month_orders.KINDS, *month_seals.KINDS, *month_nights.KINDS,
+        *month_routes.KINDS,
     ):  # fmt: skip
         p.kind = plant.__name__
         plant(p)

@@ -10,7 +10,7 @@ export type Alert = Schemas['ListedAlert']
 
 export const RULES = [
   'location', 'destination', 'mileage', 'fuel_consumption', 'card_binding', 'card_use', 'refuel_frequency', 'traffic_violations',
-  'terminal_silent', 'off_hours', 'sealed', 'tank', 'parking',
+  'terminal_silent', 'off_hours', 'sealed', 'tank', 'parking', 'route', 'idle_rental',
 ] as const
 export const SEVERITIES = ['high', 'medium', 'low'] as const
 export const STATUSES = ['suspected', 'withdrawn'] as const

@@ -54,6 +54,8 @@ export default {
     sealed: { min_displacement_m: '离停放处多远算移动', grace_min: '封存起止前后不计', allowed_types: '允许移动的派车类型', settle_after_h: '封存结束后多久判' },
     tank: { tolerance_permille: '超过箱容的容差', min_tank_l: '箱容小于此视为未登记', burn_l_100km: '百公里油耗至多', idle_ml_h: '怠速每小时油耗至多', merge_min: '多久内合并为一次', lookback_days: '上次加油至多多久以前', settle_after_h: '加油后多久按已有轨迹判' },
     parking: { night_from_min: '夜间开始', night_to_min: '夜间结束', min_stand_min: '停放至少多久', margin_m: '停放区域外扩', max_gap_min: '定位中断超过此值不算停放', settle_after_h: '当夜结束后多久判' },
+    route: { corridor_m: '路线两侧多宽', off_route_m: '在外行驶超过', detour_m: '绕行在外至多', detour_permille: '绕行至多为原路的', stop_min: '绕行中停留少于', gap_speed_kmh: gap.zh },
+    idle_rental: { min_idle: '闲置车辆至少几辆', margin_m: '停放区域外扩', max_gap_min: '定位中断超过此值不能认定', settle_after_h: '租赁结束后多久判' },
     off_hours: { night_from_min: '夜间开始', night_to_min: '夜间结束', min_distance_m: '最少里程', allowed_types: '允许的派车类型', settle_after_h: '当日结束后多久判' },
   },
   en: {
@@ -106,6 +108,8 @@ export default {
     sealed: { min_displacement_m: 'Moved from so far on', grace_min: 'Not counted at either end', allowed_types: 'Kinds of orders allowed', settle_after_h: settle.en },
     tank: { tolerance_permille: 'Tolerance above the tank', min_tank_l: 'A smaller tank is not known', burn_l_100km: 'Burnt per 100 km at most', idle_ml_h: 'Burnt per hour at rest at most', merge_min: 'Fills within this are one', lookback_days: 'The fill before is at most so old', settle_after_h: settle.en },
     parking: { night_from_min: 'Night begins', night_to_min: 'Night ends', min_stand_min: 'Parked for at least', margin_m: 'Margin around its place', max_gap_min: 'A longer silence is no stand', settle_after_h: settle.en },
+    route: { corridor_m: 'On either side of the route', off_route_m: 'Driven outside it more than', detour_m: 'A detour is outside for at most', detour_permille: 'A detour is at most so much of the way', stop_min: 'A detour stops for less than', gap_speed_kmh: gap.en },
+    idle_rental: { min_idle: 'Idle vehicles at least', margin_m: 'Margin around its place', max_gap_min: 'A longer silence is no stand', settle_after_h: settle.en },
     off_hours: { night_from_min: 'Night begins', night_to_min: 'Night ends', min_distance_m: 'Least distance', allowed_types: 'Kinds of orders allowed', settle_after_h: settle.en },
   },
 }

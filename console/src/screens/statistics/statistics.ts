@@ -10,7 +10,7 @@ export const BY = ['organisation', 'vehicle', 'driver', 'rule', 'month', 'severi
 export type By = (typeof BY)[number]
 export const RULES = [
   'location', 'destination', 'mileage', 'fuel_consumption', 'card_binding', 'card_use', 'refuel_frequency', 'traffic_violations',
-  'terminal_silent', 'off_hours', 'sealed', 'tank', 'parking',
+  'terminal_silent', 'off_hours', 'sealed', 'tank', 'parking', 'route', 'idle_rental',
 ] as const
 export const FILTERS = ['by', 'rule', 'within', 'from', 'to'] as const
 export type StatisticsFilters = Partial<Record<(typeof FILTERS)[number], string>>

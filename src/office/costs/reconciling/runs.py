@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -219,9 +219,9 @@ async def show_run(connection: Connection, id: str) -> dict[str, Any]:
 
 
 async def list_found(
-    connection: Connection, id: str, outcome: Outcome | None, side: Side | None, limit: int, after: int
-) -> list[dict[str, Any]]:
-    """Lines of a run in their order, behind ``after``; of an outcome (as it is now), of a side. Raises NotThereError."""
+    connection: Connection, id: str, outcome: Outcome | None, side: Side | None, limit: int, after: int, numbers: Collection[int] | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Lines of a run in their order, behind ``after``; of an outcome (as it is now), of a side, of some ``numbers``. Raises NotThereError."""
     if not await connection.fetchval("SELECT EXISTS (SELECT FROM reconciliations WHERE id = $1)", id):
         raise no_run(id)
     asked = Conditions()
@@ -231,6 +231,8 @@ async def list_found(
         asked.add("standing = {}", str(outcome))
     if side is not None:
         asked.add("side = {}", side)
+    if numbers is not None:
+        asked.add("no = ANY({}::integer[])", sorted(numbers))
     most = asked.argument(limit)
     rows = await connection.fetch(
         f"SELECT no, side, organisation, item, outcome, flaws, step, peers, amount_fen, body, standing, act FROM reconciliation_lines{asked.where}"  # noqa: S608 - constants

@@ -9,6 +9,8 @@ from rules.judge.subjects.driver_months import DriverMonths
 from rules.judge.subjects.fills import Transactions
 from rules.judge.subjects.nights import Nights
 from rules.judge.subjects.orders import Orders
+from rules.judge.subjects.rentals import Rentals
+from rules.judge.subjects.routes import Routes
 from rules.judge.subjects.seals import Seals
 from rules.judge.subjects.tanks import Tanks
 from rules.judge.subjects.vehicle_days import VehicleDays
@@ -25,4 +27,6 @@ GATHERERS: tuple[Gatherer, ...] = (
     Seals(),
     Tanks(),
     Nights(),
+    Routes(),
+    Rentals(),
 )

@@ -146,10 +146,10 @@ def _subjects(order: OrderRow) -> set[str]:
 
 async def withdrawn(
     context: Context, rule: str, version: int, keys: Collection[str], facts: Mapping[str, OrderFacts],
-    subjects: Callable[[OrderRow], Collection[str]],
+    subjects: Callable[[OrderRow], Collection[str]], removed: str = "destination_removed",
 ) -> list[Judgement]:  # fmt: skip
     """Withdrawals of what ``rule`` said of the orders ``keys`` and what cannot hold any more: the order is cancelled, open
-    again or another vehicle's, or the subject is not among ``subjects`` of its newest version. What was said of the same
+    again or another vehicle's, or the subject is not among ``subjects`` of its newest version (the reason ``removed``). What was said of the same
     vehicle and can be judged again is left to its judgement; of another vehicle it is withdrawn before that."""
     made = []
     for old in await suspected_of_orders(context.conn, rule, keys):
@@ -159,7 +159,7 @@ async def withdrawn(
             continue
         reason = _gone(fact, old.vehicle_no)
         if not reason and not known:
-            reason = "destination_removed"
+            reason = removed
         if reason:
             backfill = fact is not None and fact.order.backfill
             made.append(

@@ -153,6 +153,8 @@ export function shapesOf(body: Frozen): Shape[] {
   if (destination) found.push(...around('destination', destination, number(used.radius_m)))
   const route = text(object(body.route)?.shape)
   if (route) found.push(...safely(() => [shape('route', 'line', [polyline(route)], object(body.route)?.engine)]))
+  const designated = object(body.route)?.line
+  if (Array.isArray(designated)) found.push(shape('route', 'line', [(designated as number[][]).map((point): Place => [(point[1] ?? 0) / 1e6, (point[0] ?? 0) / 1e6])], ''))
   if (Array.isArray(body.destinations)) {
     for (const one of objects([body.origin, ...body.destinations, body.return_point])) {
       const here = placed(one)

@@ -29,6 +29,9 @@ const NAMES: Record<string, readonly [zh: string, en: string]> = {
   tolerance_permille: ['箱容容差', 'tolerance of the tank'], min_tank_l: ['箱容小于此视为未登记', 'a smaller tank is not known'], burn_l_100km: ['百公里油耗至多', 'burnt per 100 km at most'], idle_ml_h: ['怠速每小时至多', 'burnt per hour at rest at most'],
   lookback_days: ['上次加油至多多久以前', 'the fill before at most so old'], stood_s: ['停放时长', 'stood for'], beyond_m: ['离停放区域', 'beyond its place'], least_s: ['停放至少', 'at least'],
   min_stand_min: ['停放至少多久', 'least stand'], margin_m: ['停放区域外扩', 'margin of its place'], max_gap_min: ['中断超过此值不算', 'a longer silence does not count'], night: ['当夜', 'night of'],
+  off_route_m: ['路线以外行驶', 'driven outside the route'], furthest_m: ['离路线最远', 'furthest from the route'], corridor_m: ['路线两侧', 'on either side of the route'], detour_m: ['绕行在外至多', 'a detour is outside for at most'],
+  detour_permille: ['绕行至多为原路的', 'a detour is at most so much of the way'], stop_min: ['绕行中停留少于', 'a detour stops for less than'], route_points: ['指定路线的点', 'points of the route'], idle: ['闲置的适用车辆', 'suitable vehicles idle'],
+  min_idle: ['起判辆数', 'least number'], rented_s: ['租赁时长', 'rented for'], rental_number: ['报备号', 'report'],
   night_from_min: ['夜间自', 'night from'], night_to_min: ['夜间至', 'night to'], allowed_types: ['派车单允许的任务', 'tasks that an order allows'],
 }
 

@@ -4,12 +4,14 @@ import { cardBinding } from './card_binding'
 import { cardUse } from './card_use'
 import { destination } from './destination'
 import { fuelConsumption } from './fuel_consumption'
+import { idleRental } from './idle_rental'
 import { location } from './location'
 import { mileage } from './mileage'
 import { offHours } from './off_hours'
 import { parking } from './parking'
 import { Writer, type Formula, type Judged } from './parts'
 import { refuelFrequency } from './refuel_frequency'
+import { route } from './route'
 import { sealed } from './sealed'
 import { tank } from './tank'
 import { terminalSilent } from './terminal_silent'
@@ -18,7 +20,7 @@ import { trafficViolations } from './traffic_violations'
 const RULES: Record<string, (w: Writer) => void> = {
   location, destination, mileage, fuel_consumption: fuelConsumption, card_binding: cardBinding, card_use: cardUse,
   refuel_frequency: refuelFrequency, traffic_violations: trafficViolations, terminal_silent: terminalSilent, off_hours: offHours, sealed, tank,
-  parking,
+  parking, route, idle_rental: idleRental,
 }
 
 /** The formula of an alert with its evidence ({}: not there yet, or not to be had). What a rule of tomorrow has is still shown, as a list. */
