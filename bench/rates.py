@@ -21,6 +21,11 @@ from bench.latency import Driver, drive, register
 from bench.processes import Generator, build, descendants, resident_mb, scrape
 from bench.report import heading, spread, table
 from bench.system import System, behind_s, each_broker, system
+from registry.changes import begin_reading
+from rules.judge import queue
+from rules.judge.subjects.all import GATHERERS
+from runtime.postgres import connect
+from telemetry.archive.partitions import clock_us
 
 #: Positions/s -> the most CPU us a position that the project asks of itself; and of an alert's 99th percentile, in seconds.
 RATES = {5_000: 25, 15_000: 15}
@@ -29,12 +34,12 @@ ALERT_P99_S = 0.5
 TERMINALS = 15_000
 #: Of each vehicle, before what is measured: its state is in memory, its partition is made.
 _WARM_UP = 2
-_WARM_RATE = 30_000
+_WARM_RATE = 8_000
 _DRIVES_PER_S = 10
 _IDLE_S = 20.0
 _PER_RUN_S = 4.0  # a run is so many times --seconds long
 #: Sent before and after what is measured: the first turns after the terminals came are no ordinary ones.
-_BEFORE_S, _AFTER_S = 3.0, 2.0
+_HOLD_S, _BEFORE_S, _AFTER_S = 2.0, 3.0, 2.0
 _PROCESSES = ("gateway", "worker", "PostgreSQL", "judge", "API", "Kafka")
 _STATISTICS = (
     "SELECT (pg_stat_get_db_xact_commit(oid) + pg_stat_get_db_xact_rollback(oid))::bigint"
@@ -106,34 +111,29 @@ def _between(before: Point, after: Point, alerts: list[float]) -> Cost:
     )
 
 
-def _drive(made: System, rate: int, seconds: float, drivers: list[Driver], token: str, terminals: int, back: int) -> Cost:  # fmt: skip
+async def _drive(made: System, rate: int, seconds: float, drivers: list[Driver], token: str, terminals: int, back: int) -> Cost:  # fmt: skip
+    before = {f"driver{k}" for k in range(drivers[0].number)}
+    await asyncio.gather(*(driver.connect(made.port) for driver in drivers))
     generator = Generator(
         made.port, terminals=terminals, window=1, seconds=seconds + _BEFORE_S + _AFTER_S, rate=rate, core=None,
-        known=True, step=1, back=back, hold=2.0,
+        known=True, step=1, back=back, hold=_HOLD_S,
     )  # fmt: skip
     try:
-        made.wait_online(terminals, generator)
-
-        async def work() -> Cost:
-            for driver in drivers:
-                await driver.connect(made.port)
-            await asyncio.sleep(_BEFORE_S)
-            before = await asyncio.to_thread(_point, made)
-            try:
-                # It waits for the last alert: that is of the run too.
-                sending = asyncio.create_task(drive(made, drivers, token, seconds - 1))
-                await asyncio.sleep(seconds)
-                after = await asyncio.to_thread(_point, made)
-                return _between(before, after, await sending)
-            finally:
-                for driver in drivers:
-                    driver.close()
-
-        cost = asyncio.run(work())
+        await asyncio.to_thread(made.wait_online, terminals + len(drivers), generator)
+        await asyncio.sleep(_HOLD_S + _BEFORE_S)
+        begun = await asyncio.to_thread(_point, made)
+        sending = asyncio.create_task(drive(made, drivers, token, seconds - 1, before=before))
+        await asyncio.sleep(seconds)
+        ended = await asyncio.to_thread(_point, made)
+        # It waits for the last alert: that is of the run too.
+        cost = _between(begun, ended, await sending)
     except BaseException:
         generator.process.kill()
         raise
-    generator.result()
+    finally:
+        for driver in drivers:
+            driver.close()
+    await asyncio.to_thread(generator.result)
     return cost
 
 
@@ -155,6 +155,15 @@ def _idle(made: System) -> Idle:
     )
 
 
+async def _looked(dsn: str) -> None:
+    """The judge has looked at the past of the new fleet, which it does once, and takes a city's judge minutes."""
+    connection = await connect(dsn)
+    for gatherer in GATHERERS:
+        await queue.set_clock(connection, gatherer.name, clock_us())
+    await begin_reading(connection, queue.READER)
+    await connection.close()
+
+
 def _one(cluster: object, terminals: int, seconds: float) -> tuple[dict[int, Cost], Idle]:
     """All rates of one system, one after the other, and then nothing."""
     each = max(10, int(seconds * _DRIVES_PER_S))
@@ -163,18 +172,19 @@ def _one(cluster: object, terminals: int, seconds: float) -> tuple[dict[int, Cos
 
     def prepare(dsn: str) -> None:
         tokens.append(asyncio.run(register(dsn, each * len(RATES))))
+        asyncio.run(_looked(dsn))
 
     back = behind_s()
     with system(fleet, prepare=prepare, kafka=cluster, judge=True, api=True) as made:  # type: ignore[arg-type]
         warm = made.drive(
             0, terminals=terminals, window=1, seconds=terminals * _WARM_UP / _WARM_RATE, rate=_WARM_RATE, back=back
         )  # fmt: skip
-        made.wait_judged()  # of a new fleet it looks at the last days of every vehicle, once
+        made.wait_judged()
         found: dict[int, Cost] = {}
         sent = warm.positions // terminals + 2
         for k, rate in enumerate(RATES):
             drivers = [Driver(number) for number in range(k * each, (k + 1) * each)]
-            found[rate] = _drive(made, rate, seconds, drivers, tokens[0], terminals, back - sent)
+            found[rate] = asyncio.run(_drive(made, rate, seconds, drivers, tokens[0], terminals, back - sent))
             sent += int(rate * (seconds + _BEFORE_S + _AFTER_S)) // terminals + 2
         time.sleep(_AFTER_S)
         return found, _idle(made)

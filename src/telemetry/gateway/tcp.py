@@ -68,6 +68,11 @@ _TOLD_EVERY_S = 60.0
 #: nearly the same for few frames as for hundreds, and nothing can be replied to before the log confirms anyway.
 _FEW_FRAMES = 1000
 _GATHER_S = 0.005
+#: A turn that heard less than this share of those who are connected is followed by a longer pause, whatever the log does: the
+#: others report whenever they like and wait for nothing, and a turn costs a hundred frames' worth. Where a larger share speaks at
+#: once, most wait for their replies, and it is read again at once.
+_SHARE = 1 / 8
+_REST_S = 0.025
 #: An append that takes longer than this (failing again and again, or hanging) makes the gateway not ready: terminals get
 #: no reply here, long before the memory budget is used up.
 _LOG_DEAD_S = 5.0
@@ -244,7 +249,11 @@ class Gateway:
         if self._later is not None:
             self._later.cancel()
             self._later = None
-        if frames < _FEW_FRAMES and self._batcher.busy:
+        few = frames < _FEW_FRAMES
+        if few and 0 < frames < len(self._sockets.connections) * _SHARE:
+            self._listen_to_sockets(False)
+            self._later = self._loop.call_later(_REST_S, self._turn)
+        elif few and self._batcher.busy:
             self._listen_to_sockets(False)
             self._later = self._loop.call_later(_GATHER_S, self._turn)
         else:
