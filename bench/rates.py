@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.database import Fleet
 from bench.latency import Driver, drive, register
-from bench.processes import Generator, build, descendants, resident_mb, scrape
+from bench.processes import Generator, build, descendants, proportional_mb, scrape
 from bench.report import heading, spread, table
 from bench.system import System, behind_s, each_broker, system
 from registry.changes import begin_reading
@@ -80,8 +80,8 @@ class Cost:
 
 @dataclass(frozen=True)
 class Idle:
-    """Everything up and nothing sent: CPU of all processes in percent of a core, and their resident memory (shared pages of
-    PostgreSQL counted in each of its processes) in MiB."""
+    """Everything up and nothing sent: CPU of all processes in percent of a core, and their memory in MiB, what they share
+    counted once."""
 
     percent: dict[str, float]
     memory_mb: dict[str, float]
@@ -151,7 +151,7 @@ def _idle(made: System) -> Idle:
     }
     return Idle(
         {name: (after[name] - before[name]) / seconds * 100 for name in after},
-        {name: sum(map(resident_mb, pids)) for name, pids in processes.items()},
+        {name: sum(map(proportional_mb, pids)) for name, pids in processes.items()},
     )
 
 

@@ -516,7 +516,7 @@ class Gateway:
         while True:
             await asyncio.sleep(_SWEEP_S)
             now = self._clock()
-            for connection in self.connections():
+            for connection in self._suspects(now):
                 session = connection.session
                 half_read_since = self._table.partial_since[connection.slot]
                 if half_read_since and now - half_read_since > limits.frame_timeout_s:
@@ -530,3 +530,14 @@ class Gateway:
                     self._count_fragments(connection)
             self._sockets.accept_again()
             self._resume()
+
+    def _suspects(self, now: float) -> list[Connection]:
+        """Connections that may be past a deadline, or wait for fragments: by columns, for nearly all are neither."""
+        connections, limits = self.connections(), self._limits
+        slots = np.fromiter((connection.slot for connection in connections), np.int64, len(connections))
+        since = self._table.partial_since[slots]
+        late = (since > 0) & (now - since > limits.frame_timeout_s)
+        late |= now - self._table.seen[slots] > limits.idle_timeout_s
+        late |= self._table.terminal[slots] == 0
+        pairs = zip(connections, late.tolist(), strict=True)
+        return [connection for connection, suspect in pairs if suspect or connection.fragment_bytes]

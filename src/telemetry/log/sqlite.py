@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -190,6 +191,7 @@ class EmbeddedLogReader:
     def __init__(self, path: Path, topic: str, partitions: int = 1) -> None:
         """Raises ConfigurationError or UnavailableError when ``path`` cannot be used."""
         self._connection, self.partitions = _open(path, partitions)
+        self._written_to = f"{path}-wal"
         self._topic = topic
         self._next: dict[int, int] = {}
         self._assigned = self._told = False
@@ -206,12 +208,25 @@ class EmbeddedLogReader:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         while True:
+            before = self._writing()
             records = await loop.run_in_executor(self._thread, self._read, max_bytes)
             if records or loop.time() >= deadline:
                 for record in records:
                     self._next[record.partition] = record.offset + 1
                 return Poll(records=records)
-            await asyncio.sleep(min(self._IDLE_S, max(0.0, deadline - loop.time())))
+            while loop.time() < deadline:
+                await asyncio.sleep(min(self._IDLE_S, max(0.0, deadline - loop.time())))
+                if before is None or self._writing() != before:
+                    break
+
+    def _writing(self) -> tuple[int, int] | None:
+        """What changes with every commit of whoever: asked fifty times a second, where a look at the records is a thread and
+        a query. Two commits may fall into one tick of the file's clock; the end of the poll looks all the same. None = not known."""
+        try:
+            found = os.stat(self._written_to)
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
 
     async def seek(self, partition: int, offset: int) -> None:
         """See LogReader.seek."""
