@@ -20,7 +20,7 @@ import numpy as np
 from runtime.arrays import AnyInts
 from runtime.errors import text_of
 from runtime.faults import of_one_fact
-from telemetry.gateway import metrics, position_frames
+from telemetry.gateway import gathering, metrics, position_frames
 from telemetry.gateway.batcher import CLOSED_BYTES, Batcher, RejectNote
 from telemetry.gateway.connection import Connection, ConnectionTable
 from telemetry.gateway.downlink import Downlink
@@ -64,15 +64,6 @@ logger = logging.getLogger(__name__)
 _SWEEP_S = 1.0
 #: A fault of the program is told in full so often; every message it concerns is kept and counted.
 _TOLD_EVERY_S = 60.0
-#: While the log syncs, a turn of fewer frames than this is followed by a pause, so that more come together: a turn costs
-#: nearly the same for few frames as for hundreds, and nothing can be replied to before the log confirms anyway.
-_FEW_FRAMES = 1000
-_GATHER_S = 0.005
-#: A turn that heard less than this share of those who are connected is followed by a longer pause, whatever the log does: the
-#: others report whenever they like and wait for nothing, and a turn costs a hundred frames' worth. Where a larger share speaks at
-#: once, most wait for their replies, and it is read again at once.
-_SHARE = 1 / 8
-_REST_S = 0.025
 #: An append that takes longer than this (failing again and again, or hanging) makes the gateway not ready: terminals get
 #: no reply here, long before the memory budget is used up.
 _LOG_DEAD_S = 5.0
@@ -245,17 +236,13 @@ class Gateway:
         return frames
 
     def _go_on(self, frames: int) -> None:
-        """Read again at once, or a little later when few have come and nothing can be confirmed now anyway."""
+        """Read again at once, or a little later (``gathering``)."""
         if self._later is not None:
             self._later.cancel()
             self._later = None
-        few = frames < _FEW_FRAMES
-        if few and 0 < frames < len(self._sockets.connections) * _SHARE:
+        if pause_s := gathering.pause_s(frames, len(self._sockets.connections), syncing=self._batcher.busy):
             self._listen_to_sockets(False)
-            self._later = self._loop.call_later(_REST_S, self._turn)
-        elif few and self._batcher.busy:
-            self._listen_to_sockets(False)
-            self._later = self._loop.call_later(_GATHER_S, self._turn)
+            self._later = self._loop.call_later(pause_s, self._turn)
         else:
             self._listen_to_sockets(True)
 
