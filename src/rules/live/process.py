@@ -67,6 +67,8 @@ _logger = logging.getLogger(__name__)
 #: A position takes some fifteen bytes in the log and many times that while it is stored and judged.
 POLL_BYTES: Final = 1 << 20
 POLL_S: Final = 0.2
+#: The same for a worker that runs: so often one without positions looks what else there is to do.
+IDLE_POLL_S: Final = 0.5
 #: A turn begins so long after the last one at the earliest, so that it has something to do: what a turn costs beside its
 #: positions (a transaction, some fifteen statements) is a hundred positions' worth. Who is alone is judged at once all the same.
 TURN_EVERY_S: Final = 0.2
@@ -117,6 +119,7 @@ class Worker:
         self._claim = uuid.uuid4().hex  # names this worker at its partitions
         self._backlog = Backlog(now_us)
         metrics.LAG_SECONDS.set_function(self._backlog.seconds)
+        self._poll_s = POLL_S
         self._polled_at = 0.0  # when the last turn had its records, of perf_counter
         self._recomputing = False  # whether there was a slice in the last turn
         self._progress = Progress()
@@ -131,7 +134,7 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set. What depends on the log or the database is tried again, without end, at
         most every 10 s. What a fault of the program concerns is set aside; one that concerns everything ends the worker."""
-        wait_s = 0.2
+        wait_s, self._poll_s = 0.2, IDLE_POLL_S
         while not stop.is_set():
             try:
                 rows = self.counts.rows
@@ -193,7 +196,7 @@ class Worker:
         an exception call ``reset``. ``isolate``: whether what fails for a fault of the program is set aside, and the rest is
         done; else the fault is raised."""
         memory = self._memory or await self._load()
-        poll = await self._reader.poll(POLL_BYTES, 0 if self._recomputing else POLL_S)
+        poll = await self._reader.poll(POLL_BYTES, 0 if self._recomputing else self._poll_s)
         if poll.lost:
             metrics.RECORDS_LOST.inc(poll.lost)
         if poll.assigned or poll.revoked:
