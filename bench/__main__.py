@@ -19,6 +19,7 @@ NAMES = {
     "lists": "every filter and every order of the list of alerts at a million alerts, by three readers, nothing beside",
     "live": "the live map of 29,000 vehicles: CPU of the API and bytes of each of 50 viewers",
     "recompute": "position to alert in the feed while 30 days of 29,000 vehicles are computed again",
+    "rates": "CPU of all processes per position at 5,000 and 15,000 positions/s from 15,000 terminals, with everything up; idle",
     "commands": "a text to 10,000 terminals: until the last has confirmed it, and what positions wait meanwhile",
     "connections": "15,000 connections on one gateway: memory, how fast they come, replies",
     "growth": "CPU per position from 1,000 to 15,000 vehicles and from 10 to 10,000 fences",

@@ -14,6 +14,15 @@ def affected(done: str) -> int:
     return int(done.rpartition(" ")[2])
 
 
+def sql_time(microseconds: str) -> str:
+    """SQL of the timestamptz of a bigint of microseconds since 1970. Exact: seconds and the rest are
+    multiplied apart, each within the 53 bits of the float that interval multiplication goes through."""
+    return (
+        f"(timestamptz 'epoch' + ({microseconds} / 1000000) * interval '1 second'"
+        f" + ({microseconds} % 1000000) * interval '1 microsecond')"
+    )
+
+
 class Transaction(Protocol):
     """A transaction or savepoint: as a context manager, or begun and ended by hand."""
 

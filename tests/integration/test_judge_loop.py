@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from rules.alerts.model import Judgement
+from rules.judge import queue
 from rules.judge.context import Change, Context, Later, Verdicts
-from rules.judge.process import Judge
+from rules.judge.process import WAKE_US, Judge
 from rules.judge.subjects.all import GATHERERS
 from rules.live.store.offsets import save_known
 from rules.navigation import NoNavigator
+from runtime.connection import Connection
 from runtime.errors import ConfigurationError
 from runtime.units import US_PER_DAY, US_PER_S, from_us
 from telemetry.archive.store import Archive
@@ -117,6 +119,41 @@ async def test_a_change_is_judged_once_and_an_equal_result_is_not_stored_twice(
     assert await reasons(pool) == ["plate 苏F00001", "plate 苏F00002"]
     assert await unread_by_judge(pool) == 0
     assert await pool.fetchval("SELECT count(*) FROM judge_due") == 0
+    await judge.close()
+
+
+async def test_a_judge_at_rest_asks_no_gatherer_until_something_comes(
+    db_url: str, pool: asyncpg.Pool, vehicle: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, asked = Clock(), []
+    due_keys = queue.due_keys
+
+    async def noted(conn: Connection, gatherer: str, now_us: int, limit: int) -> dict[str, int]:
+        asked.append(gatherer)
+        return await due_keys(conn, gatherer, now_us, limit)
+
+    monkeypatch.setattr(queue, "due_keys", noted)
+    judge = Judge(db_url, [Plates()], NoNavigator(), now_us=clock)
+    await pool.execute("INSERT INTO log_offsets (topic, partition, next_offset) VALUES ('p@1', 0, 5)")
+    await save_known(pool, "p@1", [0], NOW_US - 7 * US_PER_S)
+    await settle(judge)
+    asked.clear()
+    clock.us += US_PER_S
+    assert not await judge.turn()
+    assert asked == []
+    for what in (
+        pool.execute("UPDATE vehicles SET category = 'suv'"),
+        save_known(pool, "p@1", [0], NOW_US),
+        queue.put_due(pool, "plates", {"v1": NOW_US}),
+    ):
+        await what
+        await judge.turn()
+        assert asked, what
+        await settle(judge)
+        asked.clear()
+    clock.us += WAKE_US  # whatever was overlooked
+    await judge.turn()
+    assert "plates" in asked
     await judge.close()
 
 

@@ -84,6 +84,8 @@ class Judge:
         self._warned: date | None = None
         self._trouble: str | None = None
         self._woken_us = -WAKE_US
+        #: Until when everything received was processed when nothing was left to do; None = there was something.
+        self._idle_at_us: int | None = None
         #: Gatherer -> (when its clock is looked at again after a fault, how often it has failed).
         self._again: dict[str, tuple[int, int]] = {}
         self._asked_us = 0  # when gatherers were asked last about changes on which they had failed
@@ -118,6 +120,7 @@ class Judge:
     async def close(self) -> None:
         """Give up the lead."""
         connection, self._conn, self.leads = self._conn, None, False
+        self._idle_at_us = None
         metrics.LEADER.set(0)
         if connection is not None:
             connection.terminate()
@@ -129,6 +132,8 @@ class Judge:
             return False
         # Every time, for a migration does not break our connection: an old judge that was forgotten must not go on.
         await require_schema(self._conn)
+        if await self._nothing_new():
+            return False
         context = await self._context()
         busy = await self._take_changes(context)
         if busy:  # parameters may be among them that were set after the context had read them
@@ -152,7 +157,18 @@ class Judge:
                     raise
                 self._count_at = time.monotonic() + COUNT_S
                 _logger.error("what is left cannot be counted", exc_info=error)
+        self._idle_at_us = None if busy else context.known_us
         return busy
+
+    async def _nothing_new(self) -> bool:
+        """Whether nothing was left to do, and nothing has come since: no change, no key that is due, no clock that went on. By
+        two short statements, where a whole turn asks each gatherer. Every WAKE_US it is asked all the same."""
+        now = self._now_us()
+        if self._idle_at_us is None or abs(now - self._woken_us) >= WAKE_US:
+            return False
+        if await known_until(self._conn, Archive(now_us=self._now_us), now) != self._idle_at_us:
+            return False
+        return not await queue.anything(self._conn, [gatherer.name for gatherer in self._gatherers], now)
 
     async def _count(self, context: Context) -> None:
         """Show what is left. It counts a whole table, so not in every turn: a city's has 100,000 subjects that wait."""

@@ -15,6 +15,7 @@ from registry.changes import (
     read_changes,
     save_place,
     take_place,
+    unread,
 )
 from rules.judge.context import Change, Later
 from runtime.connection import Connection, affected
@@ -100,6 +101,20 @@ async def due_keys(conn: Connection, gatherer: str, now_us: int, limit: int) -> 
         limit,
     )
     return {r["key"]: r["attempts"] for r in rows}
+
+
+async def anything(conn: Connection, gatherers: Sequence[str], now_us: int) -> bool:
+    """Whether there are changes that were not taken yet, or keys of ``gatherers`` that are due."""
+    if await unread(conn, READER):
+        return True
+    return bool(
+        await conn.fetchval(
+            "SELECT EXISTS (SELECT FROM unnest($1::text[]) AS g (name) CROSS JOIN LATERAL"
+            " (SELECT FROM judge_due d WHERE d.gatherer = g.name AND d.due_at <= $2 ORDER BY d.due_at LIMIT 1) first)",
+            list(gatherers),
+            from_us(now_us),
+        )
+    )
 
 
 async def drop_due(conn: Connection, gatherer: str, keys: Sequence[str]) -> None:

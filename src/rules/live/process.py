@@ -55,7 +55,7 @@ from rules.live.transaction import Place, Transaction
 from rules.tracks.state import STATE_DTYPE, STATE_VERSION
 from runtime.database_says import takes_no_writes
 from runtime.errors import UnavailableError, text_of
-from runtime.postgres import DATABASE_ERRORS, renew_read_only
+from runtime.postgres import DATABASE_ERRORS, begin_with, only_read, renew_read_only
 from runtime.settings import Settings
 from runtime.units import US_PER_S, earliest
 from telemetry.archive.store import Archive, days_of
@@ -67,6 +67,13 @@ _logger = logging.getLogger(__name__)
 #: A position takes some fifteen bytes in the log and many times that while it is stored and judged.
 POLL_BYTES: Final = 1 << 20
 POLL_S: Final = 0.2
+#: The same for a worker that runs: so often one without positions looks what else there is to do.
+IDLE_POLL_S: Final = 0.5
+#: A turn begins so long after the last one at the earliest, so that it has something to do: what a turn costs beside its
+#: positions (a transaction, some fifteen statements) is a hundred positions' worth. Who is alone is judged at once all the same.
+TURN_EVERY_S: Final = 0.2
+#: After so many positions the next turn begins at once: there may be more, and the cost of a turn is shared by many.
+FULL_TURN: Final = 5_000
 #: How often returned orders of silent terminals are looked for, by the clock.
 CLOCK_US: Final = 10 * US_PER_S
 LAG_EVERY_S: Final = 1.0
@@ -112,6 +119,8 @@ class Worker:
         self._claim = uuid.uuid4().hex  # names this worker at its partitions
         self._backlog = Backlog(now_us)
         metrics.LAG_SECONDS.set_function(self._backlog.seconds)
+        self._poll_s = POLL_S
+        self._polled_at = 0.0  # when the last turn had its records, of perf_counter
         self._recomputing = False  # whether there was a slice in the last turn
         self._progress = Progress()
         self._isolation = Isolation(self)
@@ -125,11 +134,13 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set. What depends on the log or the database is tried again, without end, at
         most every 10 s. What a fault of the program concerns is set aside; one that concerns everything ends the worker."""
-        wait_s = 0.2
+        wait_s, self._poll_s = 0.2, IDLE_POLL_S
         while not stop.is_set():
             try:
+                rows = self.counts.rows
                 await self.turn(isolate=True)
                 wait_s, self._trouble = 0.2, None
+                await self._gather(stop, self.counts.rows - rows)
             except (
                 UnavailableError,
                 OffsetConflictError,
@@ -150,6 +161,13 @@ class Worker:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), wait_s)
                 wait_s = min(2 * wait_s, 10.0)
+
+    async def _gather(self, stop: asyncio.Event, rows: int) -> None:
+        """After a turn of ``rows`` positions: let more come together. Not after one of many, nor beside the past."""
+        left_s = TURN_EVERY_S - (time.perf_counter() - self._polled_at)
+        if rows and rows < FULL_TURN and left_s > 0 and not self._recomputing:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), left_s)
 
     def trouble(self) -> str | None:
         """Why the last turn of ``run`` failed, for readiness; None when it did not."""
@@ -178,24 +196,31 @@ class Worker:
         an exception call ``reset``. ``isolate``: whether what fails for a fault of the program is set aside, and the rest is
         done; else the fault is raised."""
         memory = self._memory or await self._load()
-        poll = await self._reader.poll(POLL_BYTES, 0 if self._recomputing else POLL_S)
+        poll = await self._reader.poll(POLL_BYTES, 0 if self._recomputing else self._poll_s)
         if poll.lost:
             metrics.RECORDS_LOST.inc(poll.lost)
         if poll.assigned or poll.revoked:
             await self._reassign(poll)
             return 0
-        started = time.perf_counter()
+        started = self._polled_at = time.perf_counter()
         self._backlog.polled(poll.records)
         await self._faults.beside("changes", self._spread_changes(), None, isolate=isolate)
         clock = await self._faults.beside(
             "clock", self._clock_is_due(memory, not poll.records), False, isolate=isolate
         )
-        if poll.records or clock or await self._owners.waiting(self._pool, memory.snapshot):
+        if poll.records or clock or await self._anything_waits(memory):
             await self._live(named(poll.records, self._log), clock, isolate)
             metrics.TRANSACTION_SECONDS.observe(time.perf_counter() - started)
         await self._slice(isolate)
         await self._between_turns(started, isolate)
         return len(poll.records)
+
+    async def _anything_waits(self, memory: Memory) -> bool:
+        """Whether there is something to do without positions."""
+        async with self._pool.acquire() as conn:
+            found = await self._owners.waiting(conn, memory.snapshot)
+            only_read(conn)
+        return found
 
     async def _live(self, records: Sequence[StoredRecord], clock: bool, isolate: bool) -> None:
         """Store and judge the positions of ``records``."""
@@ -218,18 +243,19 @@ class Worker:
         memory, batch = self._memory or await self._load(), piece.batch
         async with self._pool.acquire() as conn:
             await self._archive.ensure_partitions(conn, days_of(batch))
-            async with conn.transaction():
-                await save_rejected(conn, piece.rejected, self._now_us())
-                if piece.tried is not None and piece.last:
-                    await quarantine.settle(conn, piece.tried, piece.aside, self._now_us())
-                else:
-                    await quarantine.add(conn, piece.aside, self._now_us())
-                self._steps.begin()
-                transaction = Transaction(
+            with begin_with(conn, ""):
+                async with conn.transaction():
+                    await save_rejected(conn, piece.rejected, self._now_us())
+                    if piece.tried is not None and piece.last:
+                        await quarantine.settle(conn, piece.tried, piece.aside, self._now_us())
+                    else:
+                        await quarantine.add(conn, piece.aside, self._now_us())
+                    self._steps.begin()
+                    transaction = Transaction(
                     conn, self._archive, memory, self._owners, piece.how,
                     now_us=self._now_us(), known_us=self._known_us, done=self._steps.done,
                 )  # fmt: skip
-                turn = await transaction.run(self._place(piece.records), batch)
+                    turn = await transaction.run(self._place(piece.records), batch)
         self._backlog.committed(piece.records)
         if turn.silent >= SILENT_AT_ONCE:  # there may be more
             self._clock_us = 0
@@ -303,6 +329,8 @@ class Worker:
                         now_us=self._now_us(), known_us=self._known_us, done=self._steps.done, only=only,
                         longest=self.counts.slices % LONGEST_EVERY == LONGEST_EVERY - 1,
                     )  # fmt: skip
+            else:
+                only_read(conn)
             self._recomputing = turn is not None
             await self._progress.show(conn, memory, self._owners, working=self._recomputing)
         if turn is not None:
@@ -348,9 +376,11 @@ class Worker:
 
     async def _spread_changes(self) -> None:
         """Say of what changed which vehicles it concerns, for their owners."""
-        if await unread(self._pool, READER):
-            async with self._pool.acquire() as conn:
+        async with self._pool.acquire() as conn:
+            if await unread(conn, READER):
                 await spread(conn)
+            else:
+                only_read(conn)
 
     async def _reassign(self, poll: Poll) -> None:
         """Partitions came or went. Another worker may have written since: everything in memory is dropped. The reader

@@ -5,7 +5,6 @@ Identity of a position: (terminal, device time, fingerprint of the payload); of 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from runtime import pgcopy
 from runtime.arrays import AnyInts, Bools, Ints
-from runtime.connection import Connection
+from runtime.connection import Connection, sql_time
 from runtime.units import from_us
 from telemetry.archive.cold import catalogue
 from telemetry.archive.cold.known import newer_of, newest_in_files, stored_in_files
@@ -24,15 +23,6 @@ from telemetry.archive.partitions import Partitions, clock_us, days_of
 from telemetry.archive.read import FAR_PAST_US, PositionReader, recent_us
 from telemetry.positions import PositionBatch, fingerprint
 from telemetry.quality import Quality, assess
-
-
-def _sql_time(microseconds: str) -> str:
-    """SQL of the timestamptz of a bigint of microseconds since 1970. Exact: seconds and the rest are
-    multiplied apart, each within the 53 bits of the float that interval multiplication goes through."""
-    return (
-        f"(timestamptz 'epoch' + ({microseconds} / 1000000) * interval '1 second'"
-        f" + ({microseconds} % 1000000) * interval '1 microsecond')"
-    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +117,9 @@ class Archive(PositionReader):
             stored = replace(batch, device_us=device).take(rows)
             await conn.copy_to_table(
                 "positions",
-                source=io.BytesIO(copy_stream(stored, prints[rows], quality[rows])),
+                source=memoryview(
+                    copy_stream(stored, prints[rows], quality[rows])
+                ),  # asyncpg reads a file in a thread
                 columns=NAMES,
                 format="binary",
             )
@@ -186,5 +178,5 @@ SELECT t.no, {_US.format("w.device_time")} AS watermark, {_US.format("m.device_t
 _LOOK_UP = f"""
 SELECT k.i FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS k (no, us, print, i)
  CROSS JOIN LATERAL (SELECT FROM positions p WHERE p.terminal_no = k.no AND p.fingerprint = k.print
-       AND p.device_time = {_sql_time("k.us")} AND p.device_time BETWEEN $4 AND $5 LIMIT 1) found
+       AND p.device_time = {sql_time("k.us")} AND p.device_time BETWEEN $4 AND $5 LIMIT 1) found
 """  # noqa: S608 - our own constants

@@ -20,7 +20,7 @@ import numpy as np
 from runtime.arrays import AnyInts
 from runtime.errors import text_of
 from runtime.faults import of_one_fact
-from telemetry.gateway import metrics, position_frames
+from telemetry.gateway import gathering, metrics, position_frames
 from telemetry.gateway.batcher import CLOSED_BYTES, Batcher, RejectNote
 from telemetry.gateway.connection import Connection, ConnectionTable
 from telemetry.gateway.downlink import Downlink
@@ -64,10 +64,6 @@ logger = logging.getLogger(__name__)
 _SWEEP_S = 1.0
 #: A fault of the program is told in full so often; every message it concerns is kept and counted.
 _TOLD_EVERY_S = 60.0
-#: While the log syncs, a turn of fewer frames than this is followed by a pause, so that more come together: a turn costs
-#: nearly the same for few frames as for hundreds, and nothing can be replied to before the log confirms anyway.
-_FEW_FRAMES = 1000
-_GATHER_S = 0.005
 #: An append that takes longer than this (failing again and again, or hanging) makes the gateway not ready: terminals get
 #: no reply here, long before the memory budget is used up.
 _LOG_DEAD_S = 5.0
@@ -240,13 +236,13 @@ class Gateway:
         return frames
 
     def _go_on(self, frames: int) -> None:
-        """Read again at once, or a little later when few have come and nothing can be confirmed now anyway."""
+        """Read again at once, or a little later (``gathering``)."""
         if self._later is not None:
             self._later.cancel()
             self._later = None
-        if frames < _FEW_FRAMES and self._batcher.busy:
+        if pause_s := gathering.pause_s(frames, len(self._sockets.connections), syncing=self._batcher.busy):
             self._listen_to_sockets(False)
-            self._later = self._loop.call_later(_GATHER_S, self._turn)
+            self._later = self._loop.call_later(pause_s, self._turn)
         else:
             self._listen_to_sockets(True)
 
@@ -507,7 +503,7 @@ class Gateway:
         while True:
             await asyncio.sleep(_SWEEP_S)
             now = self._clock()
-            for connection in self.connections():
+            for connection in self._suspects(now):
                 session = connection.session
                 half_read_since = self._table.partial_since[connection.slot]
                 if half_read_since and now - half_read_since > limits.frame_timeout_s:
@@ -521,3 +517,14 @@ class Gateway:
                     self._count_fragments(connection)
             self._sockets.accept_again()
             self._resume()
+
+    def _suspects(self, now: float) -> list[Connection]:
+        """Connections that may be past a deadline, or wait for fragments: by columns, for nearly all are neither."""
+        connections, limits = self.connections(), self._limits
+        slots = np.fromiter((connection.slot for connection in connections), np.int64, len(connections))
+        since = self._table.partial_since[slots]
+        late = (since > 0) & (now - since > limits.frame_timeout_s)
+        late |= now - self._table.seen[slots] > limits.idle_timeout_s
+        late |= self._table.terminal[slots] == 0
+        pairs = zip(connections, late.tolist(), strict=True)
+        return [connection for connection, suspect in pairs if suspect or connection.fragment_bytes]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -182,6 +183,10 @@ def _settle(done: asyncio.Future[None], failure: Exception | None) -> None:
         done.set_exception(failure)
 
 
+#: What was written so long ago is synced, and can be read.
+_SYNCED_NS: Final = 1_000_000_000
+
+
 class EmbeddedLogReader:
     """Reads one topic. A group has one member here: it gets every partition at the first poll."""
 
@@ -190,6 +195,7 @@ class EmbeddedLogReader:
     def __init__(self, path: Path, topic: str, partitions: int = 1) -> None:
         """Raises ConfigurationError or UnavailableError when ``path`` cannot be used."""
         self._connection, self.partitions = _open(path, partitions)
+        self._written_to = f"{path}-wal"
         self._topic = topic
         self._next: dict[int, int] = {}
         self._assigned = self._told = False
@@ -206,12 +212,33 @@ class EmbeddedLogReader:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         while True:
+            before = self._writing()
             records = await loop.run_in_executor(self._thread, self._read, max_bytes)
             if records or loop.time() >= deadline:
                 for record in records:
                     self._next[record.partition] = record.offset + 1
                 return Poll(records=records)
-            await asyncio.sleep(min(self._IDLE_S, max(0.0, deadline - loop.time())))
+            while loop.time() < deadline:
+                await asyncio.sleep(min(self._IDLE_S, max(0.0, deadline - loop.time())))
+                if not self._rests(before):
+                    break
+
+    def _writing(self) -> tuple[int, int] | None:
+        """What changes when somebody writes: the time and the size of the file that takes what is new. None = not known."""
+        try:
+            found = os.stat(self._written_to)
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
+
+    def _rests(self, before: tuple[int, int] | None) -> bool:
+        """Whether nobody has written since ``before``, and not for a while before that. Asked fifty times a second, where a look at
+        the records is a thread and a query. What is written is there to be read only when it is synced, a little later, and
+        nothing tells when: so just after somebody wrote the records are looked at. Should a sync take longer, the end of the
+        poll looks all the same."""
+        if before is None or self._writing() != before:
+            return False
+        return time.time_ns() - before[0] > _SYNCED_NS
 
     async def seek(self, partition: int, offset: int) -> None:
         """See LogReader.seek."""

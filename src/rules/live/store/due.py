@@ -137,7 +137,8 @@ async def take_due(conn: Connection, vehicle_nos: Sequence[int] | None, limit: i
 
 async def delete_due(conn: Connection, seqs: Sequence[int]) -> None:
     """The results that rest on these changes are brought up to date (same transaction)."""
-    await conn.execute("DELETE FROM live_due WHERE seq = ANY($1::bigint[])", list(seqs))
+    if seqs:
+        await conn.execute("DELETE FROM live_due WHERE seq = ANY($1::bigint[])", list(seqs))
 
 
 async def due_waiting(conn: Connection, vehicle_nos: Sequence[int] | None = None) -> bool:
