@@ -71,7 +71,7 @@ POLL_S: Final = 0.2
 IDLE_POLL_S: Final = 0.5
 #: A turn begins so long after the last one at the earliest, so that it has something to do: what a turn costs beside its
 #: positions (a transaction, some fifteen statements) is a hundred positions' worth. Who is alone is judged at once all the same.
-TURN_EVERY_S: Final = 0.2
+TURN_EVERY_S: Final = 0.1
 #: After so many positions the next turn begins at once: there may be more, and the cost of a turn is shared by many.
 FULL_TURN: Final = 5_000
 #: How often returned orders of silent terminals are looked for, by the clock.
