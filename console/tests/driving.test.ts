@@ -1,8 +1,9 @@
 // Departures and returns without a network: they arrive once, in their order, and what is refused stays for its author.
 import { describe, expect, it } from 'vitest'
 
+import { randomKey } from '@/api/once'
 import { ApiProblem, unreached } from '@/api/problem'
-import { flush, isPassing, newEntryId, type Keeper, type QueuedEntry } from '@/screens/driving/queue'
+import { flush, isPassing, type Keeper, type QueuedEntry } from '@/screens/driving/queue'
 import { carsOf } from '@/screens/dispatch/board'
 import { suggestedIn } from '@/screens/trips/choices'
 import { wordsOf } from '@/screens/trips/thread'
@@ -18,7 +19,7 @@ function shelf(...entries: QueuedEntry[]): Keeper & { rows: QueuedEntry[] } {
   }
   return keeper
 }
-const entry = (dispatch: string, step: 'depart' | 'return', login = 'li'): QueuedEntry => ({ login, entry: newEntryId(), dispatch, number: dispatch, plate: '苏F12345', step, body: { at: '2026-12-01T01:00:00Z', odometer_m: 1 } })
+const entry = (dispatch: string, step: 'depart' | 'return', login = 'li'): QueuedEntry => ({ login, entry: randomKey(), dispatch, number: dispatch, plate: '苏F12345', step, body: { at: '2026-12-01T01:00:00Z', odometer_m: 1 } })
 const refusal = new ApiProblem(409, 'not-now', 't', '现在的状态不能这样办理')
 
 describe('the queue of a driver', () => {
@@ -66,8 +67,8 @@ describe('the queue of a driver', () => {
     expect([of(409, 'not-now'), of(403, 'not-yours'), of(404), of(422)]).toEqual(Array(4).fill(false))
   })
   it('gives each entry an id of its own', () => {
-    expect(newEntryId()).toMatch(/^[0-9a-f]{32}$/)
-    expect(newEntryId()).not.toBe(newEntryId())
+    expect(randomKey()).toMatch(/^[0-9a-f]{32}$/)
+    expect(randomKey()).not.toBe(randomKey())
   })
 })
 

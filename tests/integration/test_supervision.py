@@ -350,6 +350,22 @@ async def test_an_alert_goes_into_one_of_two_cases_that_are_drafted_at_once(bure
     assert await bureau.pool.fetchval("SELECT count(*) FROM cases") == 1
 
 
+async def test_a_draft_whose_answer_was_lost_is_sent_again_under_its_key(bureau: Site) -> None:
+    body = {"title": "t", "source": "alert", "alerts": [await suspect(bureau.pool, "night-1")]}
+    keyed = bureau.headers("clerk") | {"Idempotency-Key": "k-1"}
+    answers = await asyncio.gather(
+        *(bureau.client.post("/v1/cases", json=body, headers=keyed) for _ in range(4))
+    )
+    assert [answer.status_code for answer in answers] == [201] * 4
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    # Another text under the key, and the same of somebody else: his own key says nothing of it.
+    other = await bureau.client.post("/v1/cases", json=body | {"title": "u"}, headers=keyed)
+    assert (other.status_code, other.json()["type"].rpartition(":")[2]) == (422, "idempotency-key-reused")
+    hers = bureau.headers("clerk2") | {"Idempotency-Key": "k-1"}
+    assert (await bureau.client.post("/v1/cases", json=body, headers=hers)).status_code == 409
+    assert await bureau.pool.fetchval("SELECT count(*) FROM cases") == 1
+
+
 async def test_numbers_have_no_gap(bureau: Site, db_url: str) -> None:
     """50 at once, one of whom is killed with the number in his hand, others of whom are refused."""
     ids = [(await bureau.draft(title=f"第 {k} 件"))["id"] for k in range(50)]

@@ -1,5 +1,6 @@
 // What the screens of cases ask of the API.
 import { api, ask, type Schemas } from '@/api/client'
+import { once } from '@/api/once'
 import { problemOf } from '@/api/problem'
 import { sortQuery, sortsOf, type Sort } from '@/components/table'
 import type { Page } from '@/composables/usePagedList'
@@ -79,7 +80,8 @@ export function takeStep(id: string, step: Step, body: Record<string, unknown>):
   return ask(api.POST(path, { params: { path: { id } }, body: body as Schemas['CaseNote'] }))
 }
 
-export const draftCase = (contents: Contents): Promise<CaseView> => ask(api.POST('/v1/cases', { body: contents }))
+export const draftCase = (contents: Contents): Promise<CaseView> =>
+  once('cases', contents, (key) => ask(api.POST('/v1/cases', { params: { header: { 'Idempotency-Key': key } }, body: contents })))
 
 export const proposals = (from: string, to: string, organisation: string | undefined) =>
   ask(api.GET('/v1/cases/proposals', { params: { query: { from, to, organisation } } }))

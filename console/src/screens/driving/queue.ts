@@ -25,10 +25,6 @@ export interface Keeper {
   remove: (no: number) => Promise<void>
 }
 
-export function newEntryId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (one) => one.toString(16).padStart(2, '0')).join('')
-}
-
 /** Whether a try says nothing of the entry itself: no network, the server is busy or ill, the session has ended. */
 export const isPassing = (problem: ApiProblem): boolean => problem.status === 0 || problem.status >= 500 || [401, 408, 429].includes(problem.status) || problem.code === 'stale-version' || problem.code === 'csrf'
 

@@ -2,6 +2,7 @@
 import { useQuery, useQueryClient } from '@tanstack/vue-query'
 import { computed, onBeforeUnmount, ref } from 'vue'
 
+import { randomKey } from '@/api/once'
 import { ApiProblem, asProblem } from '@/api/problem'
 import { useLookingAgain } from '@/composables/useLookingAgain'
 import { useConnection } from '@/stores/connection'
@@ -10,7 +11,7 @@ import { readStored, store } from '@/stores/stored'
 import { serverNow } from '@/text/now'
 
 import { dispatchesOf, readDispatch, takeStep, type DispatchView } from '../trips/trips'
-import { flush, keeper, newEntryId, type QueuedEntry } from './queue'
+import { flush, keeper, type QueuedEntry } from './queue'
 
 interface Kept {
   login: string
@@ -95,7 +96,7 @@ export function useDrives() {
    * for the form, and not kept. */
   async function enter(view: DispatchView, step: 'depart' | 'return', body: Record<string, unknown>): Promise<boolean> {
     const made: QueuedEntry = {
-      login, entry: newEntryId(), dispatch: view.id, number: view.number ?? '', plate: view.plate ?? '', step,
+      login, entry: randomKey(), dispatch: view.id, number: view.number ?? '', plate: view.plate ?? '', step,
       body: { ...body, at: body.at ?? new Date(serverNow()).toISOString() },
     }
     if (closed.value) {

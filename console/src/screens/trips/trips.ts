@@ -1,5 +1,6 @@
 // What the screens of trips ask of the API, and what they have in common.
 import { api, ask, type Schemas } from '@/api/client'
+import { once } from '@/api/once'
 import type { Page } from '@/composables/usePagedList'
 import { serverNow } from '@/text/now'
 import { cellTime } from '@/text/time'
@@ -65,7 +66,8 @@ export const lastOfMine = async (): Promise<RequestRow[]> => (await askRequests(
 export const counts = () => ask(api.GET('/v1/trip-requests/counts'))
 export const readRequest = (id: string): Promise<RequestView> => ask(api.GET('/v1/trip-requests/{id}', { params: { path: { id } } }))
 export const readDispatch = (id: string): Promise<DispatchView> => ask(api.GET('/v1/dispatches/{id}', { params: { path: { id } } }))
-export const draftRequest = (contents: Contents): Promise<RequestView> => ask(api.POST('/v1/trip-requests', { body: contents }))
+export const draftRequest = (contents: Contents): Promise<RequestView> =>
+  once('trip-requests', contents, (key) => ask(api.POST('/v1/trip-requests', { params: { header: { 'Idempotency-Key': key } }, body: contents })))
 export const findPlaces = async (search: string): Promise<Schemas['TripPlace'][]> =>
   (await ask(api.GET('/v1/trip-requests/places', { params: { query: { search } } }))).items
 

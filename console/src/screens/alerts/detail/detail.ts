@@ -3,6 +3,7 @@ import type { QueryClient } from '@tanstack/vue-query'
 import { markRaw } from 'vue'
 
 import { api, ask, type Schemas } from '@/api/client'
+import { once } from '@/api/once'
 import { addDays, dayOf, startOf } from '@/text/time'
 
 import { object, type Frozen } from './frozen'
@@ -47,15 +48,11 @@ export async function casesOf(alert: string): Promise<Schemas['CaseRow'][]> {
 
 /** Draft a case; its id. The facts are filled in by the server from the alert. */
 export async function draftCase(alert: AlertDetail, title: string): Promise<string> {
-  const made = await ask(
-    api.POST('/v1/cases', {
-      body: {
-        title, alerts: [alert.id], level: alert.severity === 'high' ? 'urgent' : 'general', source: 'alert', facts: null, requirements: '请核实情况，书面回复并附相关凭证。',
-        external_no: null, organisation: null, person: null, vehicle: null, driver: null, due_on: null, complaint: null,
-      },
-    }),
-  )
-  return made.id
+  const contents: Schemas['CaseContents'] = {
+    title, alerts: [alert.id], level: alert.severity === 'high' ? 'urgent' : 'general', source: 'alert', facts: null, requirements: '请核实情况，书面回复并附相关凭证。',
+    external_no: null, organisation: null, person: null, vehicle: null, driver: null, due_on: null, complaint: null,
+  }
+  return (await once('cases', contents, (key) => ask(api.POST('/v1/cases', { params: { header: { 'Idempotency-Key': key } }, body: contents })))).id
 }
 
 export async function dispositionCodes(): Promise<Schemas['DispositionCode'][]> {
