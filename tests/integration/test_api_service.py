@@ -125,7 +125,11 @@ async def test_every_operation_needs_its_scope(pool: asyncpg.Pool) -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         for method, path in sorted(set(operations) - OPEN):
             response = await client.request(
-                method, path.replace("{id}", "x").replace("{year}", "2026").replace("{letter}", "1")
+                method,
+                path.replace("{year}", "2026")
+                .replace("{letter}", "1")
+                .replace("{no}", "1")
+                .replace("{id}", "x"),
             )
             check_problem(response, 401)
 
