@@ -74,10 +74,16 @@ async def driven(
     return await found_in(pool)
 
 
+#: A rental goes through several people's steps over HTTP, which the month's files do not have: tests/integration/test_judge_rentals.py.
+NOT_PLANTED = {"idle_rental"}
+
+
 def check(world: World, found: Found) -> None:
     scores = score(world, found)
     assert all(s.exact for s in scores.values()), "\n" + table(scores)
-    assert all(s.planted and s.precision == s.recall == 1.0 for s in scores.values())
+    assert all(
+        s.planted and s.precision == s.recall == 1.0 for rule, s in scores.items() if rule not in NOT_PLANTED
+    )
 
 
 def told(found: Found) -> dict[tuple[str, str, str], Any]:
@@ -125,8 +131,7 @@ async def verified(found: Found, pool: asyncpg.Pool) -> None:
 
 
 def test_exactly_what_was_planted(world: World, in_order_found: Found) -> None:
-    # A rental goes through several people's steps over HTTP, which the month's files do not have: tests/integration/test_judge_rentals.py.
-    assert {label.rule for label in world.labels} == {rule.code for rule in RULES} - {"idle_rental"}
+    assert {label.rule for label in world.labels} == {rule.code for rule in RULES} - NOT_PLANTED
     check(world, in_order_found)
 
 
