@@ -40,3 +40,4 @@ COMMENT ON FUNCTION cold_touch() IS 'Trigger of a partition of positions whose r
 SELECT scope_table('cold_files', 'SELECT', 'true', 'false');
 -- As positions: whoever sees none of a terminal sees no days of it. What of a secret vehicle is hidden is left out row by row, by the reader.
 SELECT scope_table('cold_terminals', 'SELECT', 'EXISTS (SELECT FROM terminal_bindings b WHERE b.terminal_no = cold_terminals.terminal_no)', 'false');
+SELECT secret_table('cold_terminals', 'terminal_no <> ALL ((SELECT hidden_terminals())::integer[]) OR EXISTS (SELECT FROM terminal_bindings b WHERE b.terminal_no = cold_terminals.terminal_no)');

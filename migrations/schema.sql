@@ -9375,6 +9375,12 @@ CREATE POLICY secret ON clock_corrections AS RESTRICTIVE TO gongche_app USING ((
 
 CREATE POLICY secret ON clock_doubts AS RESTRICTIVE TO gongche_app USING ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[]))) WITH CHECK ((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])));
 
+CREATE POLICY secret ON cold_terminals AS RESTRICTIVE TO gongche_app USING (((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE (b.terminal_no = cold_terminals.terminal_no))))) WITH CHECK (((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
+   FROM terminal_bindings b
+  WHERE (b.terminal_no = cold_terminals.terminal_no)))));
+
 CREATE POLICY secret ON complaints AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON cost_entries AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
