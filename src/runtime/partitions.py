@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from runtime.connection import Connection
+from runtime.connection import Connection, affected
 
 LOCK_TIMEOUT: Final = "2s"
 
@@ -121,7 +121,7 @@ async def delete_older(
             before,
             at_once,
         )
-        count = int(done.rpartition(" ")[2])
+        count = affected(done)
         deleted += count
         if count < at_once:
             break

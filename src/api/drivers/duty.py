@@ -46,10 +46,10 @@ from registry import duty
 from registry.drivers import list_drivers
 from registry.duty import MOST_DAYS, RosterDays, RosterWeek
 from registry.organisations import units_below
-from registry.shifts import Roster, Shift, midnight_s
+from registry.shifts import Roster, Shift
 from registry.vehicle_papers import today_of
 from runtime.connection import Connection
-from runtime.units import from_us
+from runtime.units import midnight
 
 router = APIRouter(prefix="/v1", tags=["drivers"])
 #: Entries of a roster that are shown with it.
@@ -84,15 +84,11 @@ def _days(roster: Roster, leaves: Sequence[Span], first: date, last: date) -> li
     for k in range((last - first).days + 1):
         day = first + timedelta(days=k)
         shifts, source = roster.shifts(day)
-        since, until = _midnight(day), _midnight(day + timedelta(days=1))
+        since, until = midnight(day), midnight(day + timedelta(days=1))
         away = [{"from": begins, "to": ends} for begins, ends in leaves if begins < until and ends > since]
         known = None if shifts is None else [_shown(shift) for shift in shifts]
         found.append({"day": day, "shifts": known, "source": source, "leave": away})
     return found
-
-
-def _midnight(day: date) -> Any:
-    return from_us(midnight_s(day) * 1_000_000)
 
 
 async def _duty(connection: Connection, driver: str, first: date, last: date) -> dict[str, Any]:
@@ -104,9 +100,7 @@ async def _duty(connection: Connection, driver: str, first: date, last: date) ->
             week = shifts if entry["kind"] == "week" else [shifts]
             shifts = [[_shown((since, until)) for since, until in day] for day in week]
         entries.append(dict(entry) | {"shifts": shifts})
-    away = await duty.leaves_within(
-        connection, [driver], _midnight(first), _midnight(last + timedelta(days=1))
-    )
+    away = await duty.leaves_within(connection, [driver], midnight(first), midnight(last + timedelta(days=1)))
     days = _days(roster, [(begins, ends) for _, begins, ends in away], first, last)
     return {"driver": driver, "days": days, "entries": entries}
 
@@ -151,7 +145,7 @@ async def list_duty(
         rosters = await duty.rosters_of(connection, ids, begin, end)
         away: dict[str, list[Span]] = defaultdict(list)
         for driver, begins, ends in await duty.leaves_within(
-            connection, ids, _midnight(begin), _midnight(end + timedelta(days=1))
+            connection, ids, midnight(begin), midnight(end + timedelta(days=1))
         ):
             away[driver].append((begins, ends))
     items = []

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
-from runtime.connection import Connection
+from runtime.connection import Connection, affected
 from runtime.errors import DeclinedError
 
 #: A device may be without a network for so long.
@@ -63,4 +63,4 @@ async def drop_old(connection: Connection, most: int) -> int:
         " WHERE (k.person, k.operation, k.key) = (o.person, o.operation, o.key)",
         KEPT, most,
     )  # fmt: skip
-    return int(done.rpartition(" ")[2])
+    return affected(done)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from runtime.connection import Connection
+from runtime.connection import Connection, affected
 from runtime.units import US_PER_DAY, US_PER_S, from_us
 from telemetry.reports.reading import Media, Reading
 from telemetry.reports.record import Report
@@ -250,7 +250,7 @@ async def drop_old(conn: Connection, before: datetime, most: int = 10_000) -> in
         before, most,
     )  # fmt: skip
     await conn.execute("DELETE FROM terminal_reports_aside WHERE set_aside_at < $1", before)
-    return int(done.rpartition(" ")[2])
+    return affected(done)
 
 
 async def usage(conn: Connection) -> tuple[int, int]:

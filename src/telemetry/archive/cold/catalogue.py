@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from runtime.arrays import AnyInts
-from runtime.connection import Connection
+from runtime.connection import Connection, affected
 from runtime.units import to_us
 
 _DAY_ZERO: Final = date(1970, 1, 1)
@@ -235,4 +235,4 @@ async def totals(conn: Connection) -> tuple[int, int, int, int]:
 async def move_folder(conn: Connection, former: str, place: str) -> int:
     """All files of the folder ``former`` lie in ``place`` now; how many."""
     done = await conn.execute("UPDATE cold_files SET folder = $2 WHERE folder = $1", former, place)
-    return int(done.rpartition(" ")[2])
+    return affected(done)
