@@ -165,7 +165,9 @@ def test_addresses_of_peers() -> None:
 async def test_whatever_a_peer_answers_is_no_confirmation(does: str) -> None:
     receiver = Receiver(lambda: does)
     await receiver.start()
-    transport = Transport(f"http://127.0.0.1:{receiver.port}", "c", "s", ca_file=None, timeout_s=0.3)
+    transport = Transport(
+        f"http://127.0.0.1:{receiver.port}", "c", "s", ca_file=None, timeout_s=3 if does == "stall" else 30
+    )
     try:
         with pytest.raises(PeerError) as error:
             await transport.push(b"{}")
