@@ -160,7 +160,7 @@ async def test_nothing_is_lost_or_doubled_whatever_fails(two: Two) -> None:
     )
     await Process(two.county_dsn, at_home, *above).run(secret + "\n")
     sender = Process(
-        two.county_dsn, at_home, "exchange", "run", EXCHANGE_METRICS_PORT="0", EXCHANGE_TIMEOUT_S="1", EXCHANGE_PULL_S="0.2",
+        two.county_dsn, at_home, "exchange", "run", EXCHANGE_METRICS_PORT="0", EXCHANGE_TIMEOUT_S="3", EXCHANGE_PULL_S="0.2",
         EXCHANGE_MOST_PAUSE_S="0.2",
     )  # fmt: skip
     try:

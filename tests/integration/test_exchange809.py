@@ -316,7 +316,7 @@ async def test_strangers_and_liars(two: tuple[Platform, Platform]) -> None:
     """What a stranger, or a platform that is let in, can send: refused by kind, counted, and nothing else is lost with it."""
     _, upper = two
     port = free_port()
-    upper.terms = replace(upper.terms, login_s=0.5)
+    upper.terms = replace(upper.terms, login_s=3)
     await upper.add(below(2011), SECRET)
     async with upper.pool.acquire() as connection, connection.transaction():
         await links.set_colour(connection, "car-3", 2)

@@ -493,7 +493,7 @@ async def test_junk_by_udp_makes_no_connection(pool: asyncpg.Pool, tmp_path: Pat
 
 
 async def test_who_falls_silent_or_is_one_too_many_is_forgotten(pool: asyncpg.Pool, tmp_path: Path) -> None:
-    async with site(pool, tmp_path, limits=Limits(max_connections=2, auth_timeout_s=0.5)) as it:
+    async with site(pool, tmp_path, limits=Limits(max_connections=2, auth_timeout_s=3)) as it:
         radios = [await Radio.at(it.port, f"1390000000{k}") for k in range(3)]
         await radios[0].reports(it)
         assert await radios[1].ask(0x0200, position()) == 1
