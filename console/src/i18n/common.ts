@@ -62,6 +62,7 @@ export default {
     },
     steps: {
       thread: '办理经过', done: '已办理：{step}', notNow: '现在不能办理', delegated: '受委托', reason: '理由', fiveLeast: '至少 5 个字', nothing: '您现在没有要办理的事项。',
+      movedTitle: '他人先办理了一步', movedAny: '其间已有新的办理，页面已更新。您填写的内容还在；核对后再次提交，即按最新的内容办理。',
       moved: '{by} 刚才已办理“{step}”（{time}）。您填写的内容还在；核对后再次提交，即按最新的内容办理。',
     },
     versions: {
@@ -148,6 +149,7 @@ export default {
     },
     steps: {
       thread: 'What was done', done: 'Done: {step}', notNow: 'Not possible now', delegated: 'delegated', reason: 'Reason', fiveLeast: 'Five characters at least', nothing: 'There is nothing for you to do now.',
+      movedTitle: 'Somebody was first', movedAny: 'It has moved on, and the page is up to date. What you typed is still there; look again, and press once more to go on from there.',
       moved: '{by} has just done "{step}" ({time}). What you typed is still there; look again, and press once more to go on from there.',
     },
     versions: {
