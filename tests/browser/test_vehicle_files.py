@@ -223,3 +223,56 @@ async def test_maintenance_by_two_people(visit: Visit, depot: World) -> None:
     await expect(head.locator("[data-test=state]")).to_contain_text("已验收")
     await picture(head, "vehicle-repair-done")
     assert await flaws(head) == []
+
+
+async def test_quotas_and_notices(visit: Visit, depot: World) -> None:
+    page = await visit("office", "/vehicles/quotas?organisation=dsj")
+    line = page.locator("[data-id='dsj confidential']")
+    await expect(line).to_contain_text("未核定")
+    await page.locator("[data-test=set-quota]").click()
+    await choose(page, "quota_class", "机要通信")
+    await fill(
+        page, vehicles="一", valid_from=TODAY.isoformat(), approved_by="市委编办", paper_no="编〔2026〕9号"
+    )
+    await press(page)
+    await expect(dialog(page).locator("[data-field=vehicles] .flaw")).to_contain_text("应为整数")
+    await fill(page, vehicles="1")
+    await press(page)
+    await expect(line).to_contain_text("超编")
+    await picture(page, "quotas")
+    assert await flaws(page) == []
+    await line.click()
+    await expect(page.get_by_role("table", name="核定记录")).to_contain_text("编〔2026〕9号")
+    await page.goto("/vehicles/standard?organisation=dsj&standing=above")
+    await expect(page.locator("[data-id=vf-2]")).to_contain_text("价格超过 120000 元；排量超过 1.6 升")
+    await picture(page, "quota-standard")
+    assert await flaws(page) == []
+
+    # A notice for the unit: what is missing is said, it is asked before it is published, and it is confirmed on a telephone.
+    head = await visit("head", "/notices/new")
+    await head.get_by_label("标题").fill(MARKUP)
+    await head.get_by_role("button", name="发布", exact=True).click()
+    await expect(head.locator(".flaw")).to_have_count(1)
+    await head.get_by_label("正文").fill("国庆期间公务用车一律封存。\n特殊用车报批。")
+    await head.get_by_label("需回执").check()
+    await picture(head, "notice-form")
+    assert await flaws(head) == []
+    await head.get_by_role("button", name="发布", exact=True).click()
+    await head.locator(".el-message-box").get_by_role("button", name="发布").click()
+    await expect(head.get_by_role("heading", name=MARKUP)).to_be_visible()
+    reader = await visit("files", "/notices", **PHONE)
+    await expect(reader.locator("[role=row].line").first).to_contain_text("待回执")
+    await fits(reader, "phone-notices")
+    await reader.locator("[role=row].line").first.click()
+    await fits(reader, "phone-notice")
+    await reader.locator("[data-test=confirm]").click()
+    await expect(reader.locator("[data-test=state]")).to_contain_text("已回执")
+    assert await flaws(reader) == []
+    await head.reload()
+    await expect(head.get_by_role("table", name="已读和回执")).to_contain_text("孙管")
+    await head.locator("[data-test=withdraw]").click()
+    await fill(head, reason="内容有误，另行发布")
+    await press(head)
+    await expect(head.locator("[data-test=state]")).to_contain_text("已撤回")
+    await picture(head, "notice")
+    assert await flaws(head) == []
