@@ -13,6 +13,7 @@ from runtime.postgres import connect
 from runtime.units import CHINA
 from tests.browser.pages import flaws, picture
 from tests.browser.test_phone import LOOK, PHONE
+from tests.browser.test_trips import asked, call
 from tests.browser.world import MARKUP, World
 
 Visit = Callable[..., Awaitable[Page]]
@@ -276,3 +277,53 @@ async def test_quotas_and_notices(visit: Visit, depot: World) -> None:
     await expect(head.locator("[data-test=state]")).to_contain_text("已撤回")
     await picture(head, "notice")
     assert await flaws(head) == []
+
+
+async def test_a_rental_with_its_proof(visit: Visit, depot: World) -> None:
+    goes = await visit("goes", "/trips")
+    request = await asked(goes, 26, organisation="dsj")
+    chief = await visit("chief", "/approvals")
+    await call(chief, "POST", f"trip-requests/{request['id']}:approve", {"version": request["version"]})
+    desk = await visit("rents", f"/trips/{request['id']}")
+    await desk.get_by_role("link", name="报备租赁社会车辆").click()
+    await desk.locator("[data-test=report]").click()
+    await fill(
+        desk,
+        supplier="南通出租汽车公司",
+        contract="定点-2026-3",
+        vehicle_class="轿车",
+        seats="5",
+        reason=f"不通公共交通 {MARKUP}",
+        ceiling_fen="600",
+    )
+    await press(desk)
+    await expect(dialog(desk).get_by_role("alert")).to_contain_text("苏F7600")  # one that can serve
+    await picture(desk, "rental-refused")
+    assert await flaws(desk) == []
+    keeper = await visit("files", "/rentals")
+    await expect(keeper.get_by_text("没有租赁报备")).to_be_visible()
+    for car in ("vf-1", "vf-2"):
+        await call(keeper, "POST", f"vehicles/{car}:seal", {"reason": "节假日封存"})
+    await press(desk)
+    await expect(desk.locator("[data-test=state]")).to_contain_text("待批准")
+    await expect(desk.locator("[data-test=proof]")).to_contain_text("苏F·76001")
+    await expect(desk.locator("main")).to_contain_text(MARKUP)
+    await picture(desk, "rental")
+    assert await flaws(desk) == []
+    rental = desk.url.replace(depot.url, "")
+    await chief.goto(rental)
+    await step(chief, "approve")
+    await press(chief)
+    await expect(chief.locator("[data-test=proof]")).to_have_count(2)
+    await keeper.goto(rental)
+    await step(keeper, "take")
+    await fill(keeper, plate="苏FT1234", seats="5", driver="李师傅", insured_fen="1000000")
+    await press(keeper)
+    await expect(keeper.locator("[data-test=state]")).to_contain_text("已起租")
+    await step(keeper, "settle")
+    await fill(keeper, amount_fen="550", driven_m="120", occurred_on=TODAY.isoformat(), invoice_no="00012345")
+    await press(keeper)
+    await expect(keeper.locator("[data-test=state]")).to_contain_text("已结算")
+    await expect(keeper.get_by_role("link", name="打开费用")).to_be_visible()
+    await picture(keeper, "rental-settled")
+    assert await flaws(keeper) == []
