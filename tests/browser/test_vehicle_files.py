@@ -327,3 +327,28 @@ async def test_a_rental_with_its_proof(visit: Visit, depot: World) -> None:
     await expect(keeper.get_by_role("link", name="打开费用")).to_be_visible()
     await picture(keeper, "rental-settled")
     assert await flaws(keeper) == []
+
+    # The table that decided: a case is tried against it, and a version in which the first row fits it is put in force.
+    await keeper.goto("/approval-tables?organisation=dsj")
+    await expect(keeper.locator("[data-test=hit]")).to_contain_text("第 1 条“全部”")
+    await keeper.locator("[data-test=edit]").click()
+    await keeper.get_by_role("button", name="添加规则").click()
+    await keeper.get_by_role("button", name="保存为草稿").click()
+    await expect(keeper.locator(".flaw")).to_contain_text("第 2 条规则")
+    row = keeper.locator("[data-row='2']")
+    await row.get_by_label("规则", exact=True).fill("机要")
+    for field, option in (("用车类别", "机要通信"), ("审批链", "负责人")):
+        await row.locator(".el-select", has=keeper.get_by_label(field, exact=True)).click()
+        await keeper.locator(".el-select-dropdown:visible").get_by_role("option", name=option).click()
+        await keeper.keyboard.press("Escape")
+    await row.get_by_role("button", name="上移").click()
+    await picture(keeper, "approval-table-form")
+    assert await flaws(keeper) == []
+    await keeper.get_by_role("button", name="保存为草稿").click()
+    await expect(keeper.get_by_role("table", name="规则", exact=True)).to_contain_text("机要通信")
+    await keeper.locator("[data-activate='2']").click()
+    await keeper.locator(".el-message-box").get_by_role("button", name="启用").click()
+    await expect(keeper.locator("main")).to_contain_text("本单位第 2 版")
+    await expect(keeper.locator("[data-test=hit]")).to_contain_text("第 2 条“全部”")
+    await picture(keeper, "approval-table")
+    assert await flaws(keeper) == []
