@@ -255,7 +255,7 @@ async def test_quotas_and_notices(visit: Visit, depot: World) -> None:
     await head.get_by_role("button", name="发布", exact=True).click()
     await expect(head.locator(".flaw")).to_have_count(1)
     await head.get_by_label("正文").fill("国庆期间公务用车一律封存。\n特殊用车报批。")
-    await head.get_by_label("需回执").check()
+    await head.locator(".el-checkbox", has_text="需回执").click()
     await picture(head, "notice-form")
     assert await flaws(head) == []
     await head.get_by_role("button", name="发布", exact=True).click()
