@@ -174,6 +174,7 @@ async def test_the_file_of_a_vehicle(visit: Visit, depot: World) -> None:
 
 async def test_maintenance_by_two_people(visit: Visit, depot: World) -> None:
     page = await visit("files", f"{CAR}?part=repairs", **PHONE)
+    await expect(page.get_by_text("没有记录")).to_be_visible()
     await fits(page, "phone-vehicle-repairs")
     await page.locator("[data-test=report]").click()
     await fill(page, fault=f"更换刹车片 {MARKUP}", odometer_m="52,310.5")
@@ -214,10 +215,10 @@ async def test_maintenance_by_two_people(visit: Visit, depot: World) -> None:
     await expect(page.locator("[data-test=state]")).to_contain_text("待验收")
     # Who entered the bill does not accept it, and nobody without two pictures.
     await expect(page.locator("[data-refused=accept]")).to_be_visible()
-    await page.locator("input[type=file]").first.set_input_files(
-        [{"name": f"{k}.png", "mimeType": "image/png", "buffer": PNG} for k in (1, 2)]
-    )
-    await expect(page.get_by_text("照片 2 张")).to_be_visible()
+    for k in (1, 2):
+        picked = page.locator("input[type=file]").first
+        await picked.set_input_files({"name": f"{k}.png", "mimeType": "image/png", "buffer": PNG})
+        await expect(page.get_by_text(f"照片 {k} 张")).to_be_visible()
     await head.reload()
     await step(head, "accept")
     await press(head)
@@ -265,6 +266,7 @@ async def test_quotas_and_notices(visit: Visit, depot: World) -> None:
     await expect(reader.locator("[role=row].line").first).to_contain_text("待回执")
     await fits(reader, "phone-notices")
     await reader.locator("[role=row].line").first.click()
+    await expect(reader.locator("[data-test=confirm]")).to_be_visible()
     await fits(reader, "phone-notice")
     await reader.locator("[data-test=confirm]").click()
     await expect(reader.locator("[data-test=state]")).to_contain_text("已回执")
