@@ -5,11 +5,12 @@ import { ApiProblem } from '@/api/problem'
 import { contentsOf, costFlaws, costOf, emptyCost, KINDS, placedAt, versionWords, type EntryView } from '@/screens/costs/entries'
 import { FACTS, factsEntered, factsOf } from '@/screens/costs/facts'
 import { shownValue } from '@/screens/costs/indicators'
-import { fenOf, months, periodChoices, periodName, periodOf, spans, thousandths, thousandthsOf, wholeOf, yuan } from '@/screens/costs/money'
+import { months, periodChoices, periodName, periodOf, spans } from '@/screens/costs/periods'
 import { countsOf, hindrance, mappingDraft, mappingOf, OUTCOMES, sumsOf, typeOf, type RunLine } from '@/screens/costs/reconciling'
 import { correctable, stateSign, STATES, stepBody, stepFields, STEPS, type StatementLine } from '@/screens/costs/statements'
 import { commonWords, priceRows, type Terms } from '@/screens/costs/tariff'
 import texts from '@/screens/costs/texts'
+import { fenOf, thousandths, thousandthsOf, wholeOf, yuan } from '@/text/amounts'
 
 const TODAY = '2026-11-30'
 const say = (text: string): string => text

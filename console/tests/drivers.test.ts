@@ -4,9 +4,10 @@ import { describe, expect, it } from 'vitest'
 import type { Objection } from '@/screens/drivers/drivers'
 import { leaveSteps } from '@/screens/drivers/leaves'
 import {
-  daysBody, dayWithYear, hoursText, hullText, isDay, leaveSpan, mondayOf, monthSpan, objecting, parseShifts, pointsAdded, quarters, shiftsText, weekBody, weekdayOf,
+  daysBody, hoursText, hullText, isDay, leaveSpan, mondayOf, monthSpan, objecting, parseShifts, pointsAdded, quarters, shiftsText, weekBody, weekdayOf,
 } from '@/screens/drivers/roster'
 import { recordOf } from '@/screens/drivers/sheets'
+import { dayWithYear } from '@/text/days'
 
 describe('shifts', () => {
   it('are read as people write them', () => {
@@ -53,7 +54,7 @@ describe('days', () => {
     expect([isDay('2026-02-28'), isDay('2026-02-29'), isDay(''), isDay(undefined)]).toEqual([true, false, false, false])
   })
   it('of papers have a year', () => {
-    expect(['2032-03-01', '2032年3月1日', '20320301', '3月1日', '昨天', '2032-02-30', '长期'].map(dayWithYear)).toEqual(['2032-03-01', '2032-03-01', '2032-03-01', undefined, undefined, undefined, undefined])
+    expect(['2032-03-01', '2032年3月1日', '20320301', '3月1日', '昨天', '2032-02-30', '长期'].map(dayWithYear)).toEqual(['2032-03-01', '2032-03-01', '2032-03-01', null, null, null, null])
   })
   it('of leave are whole where no time is said', () => {
     expect(leaveSpan('2026-12-31', '', '2026-12-31', '')).toEqual({ from: '2026-12-31T00:00:00+08:00', to: '2027-01-01T00:00:00+08:00' })

@@ -1,7 +1,8 @@
 // Papers in place: whether the browser has a viewer, what a frame holds instead of one, and where it is asked for.
 import { describe, expect, it } from 'vitest'
 
-import { isPdf, isPicture, paperOf } from '@/screens/cases/cases'
+import { isPdf, isPicture } from '@/components/keptFile'
+import { paperOf } from '@/screens/cases/cases'
 import { webAddress } from '@/screens/operations/operations'
 import { hasViewer, refusalIn, withParameter } from '@/text/viewer'
 

@@ -83,3 +83,9 @@ export function asProblem(error: unknown): ApiProblem {
   const said = error instanceof Error ? error.message : String(error)
   return new ApiProblem(0, 'program', '程序错误 · Program error', `页面程序出错：${said} · the page failed: ${said}`)
 }
+
+/** A refusal of the page itself, at the fields that it names, as one of the server looks. */
+export const refusedHere = (title: string, detail: string, flaws: Record<string, string>): ApiProblem => {
+  const errors = Object.entries(flaws).map(([name, message]) => ({ pointer: `/${name}`, message }))
+  return new ApiProblem(422, 'form', title, detail, errors, errors.length)
+}

@@ -51,8 +51,11 @@ export async function sendFile<T>(path: string, file: File, type: string, progre
   }
 }
 
-/** Attach a file to a case; its type the server finds by its content. */
-export function attachFile(id: string, file: File, progress: (part: number) => void): Promise<Schemas['CaseAttachmentWritten']> {
-  const path = `/v1/cases/${encodeURIComponent(id)}/attachments?name=${encodeURIComponent(file.name)}`
-  return sendFile(path, file, 'application/octet-stream', progress)
+/** Attach a file at ``path``, with ``more`` in its query; its type the server finds by its content. */
+export function attachAt<T>(path: string, file: File, progress: (part: number) => void, more: Record<string, string> = {}): Promise<T> {
+  return sendFile<T>(`${path}?${new URLSearchParams({ name: file.name, ...more }).toString().replace(/\+/g, '%20')}`, file, 'application/octet-stream', progress)
 }
+
+/** Attach a file to a case. */
+export const attachFile = (id: string, file: File, progress: (part: number) => void): Promise<Schemas['CaseAttachmentWritten']> =>
+  attachAt(`/v1/cases/${encodeURIComponent(id)}/attachments`, file, progress)

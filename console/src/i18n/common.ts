@@ -49,13 +49,21 @@ export default {
       makeOne: '尚无底图：在服务器上运行 gongche basemap prepare，见 docs/base-map.md', damaged: '底图文件损坏：请重新运行 gongche basemap prepare',
     },
     form: {
-      seeFields: '未写入，请更正上面标出的内容。', missing: '必须填写', moment: '无法识别的时间', momentHint: '如 2026-03-02 08:30（北京时间）', yes: '是', once: '仅显示这一次，关闭后无法再查看。', copy: '复制', copied: '已复制',
+      seeFields: '未写入，请更正上面标出的内容。', missing: '必须填写', moment: '无法识别的时间', day: '写明年份，如 2026-03-02', money: '应为金额，至多两位小数', thousandths: '应为数字，至多三位小数', whole: '应为整数', momentHint: '如 2026-03-02 08:30（北京时间）', yes: '是', once: '仅显示这一次，关闭后无法再查看。', copy: '复制', copied: '已复制',
       copyByHand: '浏览器不允许复制，请选中后手工复制', kept: '我已妥善保存',
     },
     purpose: { text: '您的角色查看此内容须说明用途，用途将记入审计日志。', ask: '请说明查询用途', hint: '如：3月油费核对', show: '查看' },
     paper: {
       show: '查看', hide: '收起', save: '下载', apart: '在新标签页打开', close: '收起', making: '正在生成…', frame: '{name}（PDF）', noViewer: '此浏览器不能在页面中显示 PDF，请下载后打开。',
       picture: '{name}（图片）', noPicture: '图片不能显示，请下载后打开。',
+    },
+    files: {
+      attach: '添加附件', photograph: '拍照上传', hint: 'PDF、图片、DOCX、XLSX、文本，每个至多 20 MiB；照片里的拍摄地点自动删除', uploading: '正在上传 {name}', tooLarge: '超过 20 MiB，请压缩或分成几个文件。', none: '还没有附件。',
+    },
+    steps: {
+      thread: '办理经过', done: '已办理：{step}', notNow: '现在不能办理', delegated: '受委托', reason: '理由', fiveLeast: '至少 5 个字', nothing: '您现在没有要办理的事项。',
+      movedTitle: '他人先办理了一步', movedAny: '其间已有新的办理，页面已更新。您填写的内容还在；核对后再次提交，即按最新的内容办理。',
+      moved: '{by} 刚才已办理“{step}”（{time}）。您填写的内容还在；核对后再次提交，即按最新的内容办理。',
     },
     versions: {
       title: '两份内容', field: '项目', mine: '我的填写', theirs: '现在的内容', take: '按所选合并', theirsAll: '载入最新内容（放弃我的填写）', mineAll: '仍按我的内容保存', empty: '（空）',
@@ -128,13 +136,21 @@ export default {
       makeOne: 'No base map yet: run gongche basemap prepare on the server, see docs/base-map.md', damaged: 'The base map is damaged: run gongche basemap prepare again',
     },
     form: {
-      seeFields: 'Not written: mend what is marked above.', missing: 'Required', moment: 'No time', momentHint: 'like 2026-03-02 08:30 (Beijing)', yes: 'Yes', once: 'Shown this once: it cannot be seen again after closing.', copy: 'Copy', copied: 'Copied',
+      seeFields: 'Not written: mend what is marked above.', missing: 'Required', moment: 'No time', day: 'With the year, as 2026-03-02', money: 'A sum, two decimals at most', thousandths: 'A number, three decimals at most', whole: 'A whole number', momentHint: 'like 2026-03-02 08:30 (Beijing)', yes: 'Yes', once: 'Shown this once: it cannot be seen again after closing.', copy: 'Copy', copied: 'Copied',
       copyByHand: 'The browser does not allow it: select it and copy by hand', kept: 'I have kept it',
     },
     purpose: { text: 'Your role has to say what this is read for; it is kept in the audit.', ask: 'What do you read it for?', hint: 'like: fuel costs of March', show: 'Show' },
     paper: {
       show: 'Show', hide: 'Hide', save: 'Download', apart: 'Open in a new tab', close: 'Hide', making: 'Being made…', frame: '{name} (PDF)', noViewer: 'This browser shows no PDF in a page: download it, then open it.',
       picture: '{name} (picture)', noPicture: 'The picture cannot be shown: download it, then open it.',
+    },
+    files: {
+      attach: 'Attach files', photograph: 'Take a photograph', hint: 'PDF, pictures, DOCX, XLSX, text; at most 20 MiB each; places in photographs are removed', uploading: 'Sending {name}', tooLarge: 'More than 20 MiB: make it smaller, or several files.', none: 'No files yet.',
+    },
+    steps: {
+      thread: 'What was done', done: 'Done: {step}', notNow: 'Not possible now', delegated: 'delegated', reason: 'Reason', fiveLeast: 'Five characters at least', nothing: 'There is nothing for you to do now.',
+      movedTitle: 'Somebody was first', movedAny: 'It has moved on, and the page is up to date. What you typed is still there; look again, and press once more to go on from there.',
+      moved: '{by} has just done "{step}" ({time}). What you typed is still there; look again, and press once more to go on from there.',
     },
     versions: {
       title: 'Two versions', field: 'Field', mine: 'Mine', theirs: 'As it is now', take: 'Merge as chosen', theirsAll: 'Load what is new (drop mine)', mineAll: 'Save mine all the same', empty: '(empty)',

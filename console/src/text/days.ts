@@ -26,3 +26,8 @@ export function parseDay(text: string, today: string): string | null {
   }
   return null
 }
+
+/** A day that is said with its year (2026-03-02, 2026年3月2日, 20260302); null: it is none. What holds for years is never guessed. */
+export function dayWithYear(text: string): string | null {
+  return /^\s*20\d{2}/.test(text.normalize('NFKC')) ? parseDay(text, '2100-12-31') : null
+}

@@ -93,10 +93,6 @@ export const readAlert = (id: string) => ask(api.GET('/v1/alerts/{id}', { params
 /** Where a paper of the case is. */
 export const paperOf = (id: string, kind: string): string => `/v1/cases/${encodeURIComponent(id)}/documents/${encodeURIComponent(kind)}`
 
-/** What a browser shows as a picture, as the server found it by its content: the name decides nothing. */
-export const isPdf = (file: { media_type: string }): boolean => file.media_type === 'application/pdf'
-export const isPicture = (file: { media_type: string }): boolean => ['image/jpeg', 'image/png'].includes(file.media_type)
-
 /** Have the bundle saved by the browser. Throws ApiProblem: a link would show nothing of a refusal. */
 export async function saveBundle(id: string, number: string, purpose: string): Promise<void> {
   const { data, error, response } = await api.GET('/v1/cases/{id}/bundle', { params: { path: { id }, query: { purpose } }, parseAs: 'blob' })

@@ -2,10 +2,11 @@
 import { api, ask, type Schemas } from '@/api/client'
 import type { ApiProblem } from '@/api/problem'
 import type { Page } from '@/composables/usePagedList'
+import { fenOf, thousandths, thousandthsOf, wholeOf, yuan } from '@/text/amounts'
 import { parseDay } from '@/text/days'
 import { isPlate, plainPlate } from '@/text/plates'
 
-import { fenOf, periodOf, thousandths, thousandthsOf, wholeOf, yuan } from './money'
+import { periodOf } from './periods'
 
 export type EntryRow = Schemas['CostEntry']
 export type EntryView = Schemas['CostEntryView']

@@ -1,7 +1,7 @@
 // What the platform says of a trip that no record says (结算要素): as it is typed, and as it is sent. Pure.
 import type { Entered } from '@/components/dialogField'
+import { thousandths, thousandthsOf, wholeOf } from '@/text/amounts'
 
-import { thousandths, thousandthsOf, wholeOf } from './money'
 import type { Facts } from './statements'
 
 export const FACTS = ['product', 'vehicle_class', 'area', 'waiting_min', 'overnights', 'days_outside', 'count', 'distance_m', 'reason'] as const

@@ -2,9 +2,9 @@
 import { api, ask, type Schemas } from '@/api/client'
 import { sendFile } from '@/api/upload'
 import type { Page } from '@/composables/usePagedList'
+import { wholeOf } from '@/text/amounts'
 
 import { KINDS, type CostKind } from './entries'
-import { wholeOf } from './money'
 
 export type RunRow = Schemas['ReconciliationRow']
 export type RunView = Schemas['ReconciliationView']

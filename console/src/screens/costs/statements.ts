@@ -2,8 +2,8 @@
 import { api, ask, type Schemas } from '@/api/client'
 import type { DialogField } from '@/components/dialogField'
 import type { Page } from '@/composables/usePagedList'
+import { fenOf } from '@/text/amounts'
 
-import { fenOf } from './money'
 
 export type StatementRow = Schemas['StatementRow']
 export type StatementView = Schemas['StatementView']

@@ -1,7 +1,7 @@
 // A tariff in words, as a price list prints it; what a version leaves out is as the API says of it. Pure.
 import type { Schemas } from '@/api/client'
+import { yuan } from '@/text/amounts'
 
-import { yuan } from './money'
 
 export type Terms = Schemas['TariffTerms']
 type Product = Schemas['ProductTerms']

@@ -1,6 +1,4 @@
 // Shifts and weeks of a roster, and days and times as the forms of this screen read them. Pure.
-import { ApiProblem } from '@/api/problem'
-import { parseDay } from '@/text/days'
 import { addDays } from '@/text/time'
 
 import { periods } from '../assessment/assessment'
@@ -80,12 +78,6 @@ export function objecting(issued: boolean, until: string | null, said: Objection
   return own && (until === null || today <= until) ? 'object' : null
 }
 
-/** A refusal of the page itself, at the fields that it names, as one of the server looks. */
-export const refusedHere = (title: string, detail: string, flaws: Record<string, string>): ApiProblem => {
-  const errors = Object.entries(flaws).map(([name, message]) => ({ pointer: `/${name}`, message }))
-  return new ApiProblem(422, 'form', title, detail, errors, errors.length)
-}
-
 export interface WeekSaid {
   from: string
   nothing: boolean
@@ -116,11 +108,6 @@ export function daysBody(said: DaysSaid): { days: { day: string; shifts: Shift[]
   const days: string[] = []
   for (let day = said.first; day <= said.last; day = addDays(day, 1)) days.push(day)
   return { days: days.map((day) => ({ day, shifts })), note: said.note.trim() }
-}
-
-/** A day that is said with its year (2026-03-02, 2026年3月2日, 20260302); undefined: it is none. Papers hold for years: none is guessed. */
-export function dayWithYear(text: string): string | undefined {
-  return /^\s*20\d{2}/.test(text.normalize('NFKC')) ? (parseDay(text, '2100-12-31') ?? undefined) : undefined
 }
 
 /** The days of a month ("2026-03"): the first and the last. Null: it is none. */

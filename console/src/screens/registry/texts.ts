@@ -1,6 +1,6 @@
 export default {
   zh: {
-    kinds: '台账类别', zone: '（北京时间）', new: '新建', import: '导入', byTree: '按左侧单位筛选', plateOrId: '车牌或编号', noSuchVehicle: '没有这个车牌的车辆：{plate}',
+    kinds: '台账类别', parts: '车辆档案', part: { overview: '概况、使用', particulars: '登记信息、号牌', acts: '封存、调拨、处置', repairs: '维修', papers: '年检、保险', files: '附件' }, wholeFile: '整份档案 PDF', fileName: '{plate} 车辆档案', zone: '（北京时间）', new: '新建', import: '导入', byTree: '按左侧单位筛选', plateOrId: '车牌或编号', noSuchVehicle: '没有这个车牌的车辆：{plate}',
     yes: '是', no: '否', edit: '修改', secret: '涉密', masked: '该车辆涉密，您未获准知悉，仅显示代号。',
     deleteTitle: '删除记录', deleteText: '将删除 {id}，相关预警会重新判定。确定删除？', deleted: '已删除', bindings: '绑定历史', bound: '绑定对象', since: '起始', until: '终止', still: '至今',
     all: '查看全部', noneOfThem: '没有记录', alerts: '预警', happened: '发生', rule: '规则', summary: '情况', state: '状态',
@@ -28,7 +28,7 @@ export default {
     downloadNoteJson: 'CSV：列出序号、字段和错误说明，请在原文件中更正', toCorrect: '待更正', nothingToCorrect: '现在已没有错误的行，可以直接导入', leftOut: '另有 {count} 行错误未在此文件中标明：请先更正并导入它，再导入原文件并下载余下的行。',
   },
   en: {
-    kinds: 'Kinds of records', zone: ' (Beijing)', new: 'New', import: 'Import', byTree: 'Filtered by the units at the left', plateOrId: 'plate or id', noSuchVehicle: 'No vehicle has this plate: {plate}',
+    kinds: 'Kinds of records', parts: 'File of the vehicle', part: { overview: 'Overview, use', particulars: 'Particulars, plates', acts: 'Seal, transfer, disposal', repairs: 'Maintenance', papers: 'Inspection, insurance', files: 'Files' }, wholeFile: 'The whole file, PDF', fileName: 'File of {plate}', zone: ' (Beijing)', new: 'New', import: 'Import', byTree: 'Filtered by the units at the left', plateOrId: 'plate or id', noSuchVehicle: 'No vehicle has this plate: {plate}',
     yes: 'Yes', no: 'No', edit: 'Edit', secret: 'Secret', masked: 'A secret vehicle: you see its pseudonym only.',
     deleteTitle: 'Delete the record', deleteText: '{id} will be deleted, and the alerts that it bears on judged again. Delete it?', deleted: 'Deleted', bindings: 'Bindings', bound: 'Bound to', since: 'From', until: 'Until', still: 'still',
     all: 'All of them', noneOfThem: 'None', alerts: 'Alerts', happened: 'Occurred', rule: 'Rule', summary: 'What', state: 'State',

@@ -1,43 +1,9 @@
-// Money as people write it and as the API takes it (integer 分), amounts of things, months. Pure; no number is ever computed as a fraction.
-
-const plain = (text: string): string => text.normalize('NFKC').trim().replace(/[,\s]/g, '')
-
-/** A decimal number as an integer of its ``places``-th parts; null: it cannot be read, or says more than that. */
-function scaled(text: string, places: number): number | null {
-  const found = /^([+-]?)(\d{1,9})(?:\.(\d+))?$/.exec(text)
-  const rest = found?.[3] ?? ''
-  if (!found || rest.length > places) return null
-  const value = Number(`${found[2]}${rest.padEnd(places, '0')}`)
-  return found[1] === '-' && value !== 0 ? -value : value
-}
-
-/** Yuan as people write them (350、¥1,234.50、12.5元) in 分; null: no sum of money. */
-export const fenOf = (text: string): number | null => scaled(plain(text).replace(/^[¥￥]/, '').replace(/元$/, ''), 2)
-
-/** 分 as yuan, "1234.50", as papers print them. */
-export function yuan(fen: number): string {
-  const digits = String(Math.abs(fen)).padStart(3, '0')
-  return `${fen < 0 ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`
-}
-
-/** Thousandths without needless noughts: ml as litres, Wh as kWh, m as km. */
-export function thousandths(value: number): string {
-  const digits = String(Math.abs(value)).padStart(4, '0')
-  const rest = digits.slice(-3).replace(/0+$/, '')
-  return `${value < 0 ? '-' : ''}${digits.slice(0, -3)}${rest ? `.${rest}` : ''}`
-}
-/** Litres, kWh or km in thousandths; null: no number. */
-export const thousandthsOf = (text: string): number | null => scaled(plain(text).replace(/(升|l|千瓦时|度|kwh|公里|km)$/i, ''), 3)
-
-/** A whole number that is not negative; null: none. */
-export function wholeOf(text: string): number | null {
-  const found = plain(text)
-  return /^\d{1,9}$/.test(found) ? Number(found) : null
-}
+// Months and periods of the ledger as people write them. Pure; amounts: text/amounts.ts.
+import { plainDigits } from '@/text/amounts'
 
 /** 会计期间 as people write it (202603, 2026-03, 2026年3月); null: none. */
 export function periodOf(text: string): string | null {
-  const found = /^(20\d\d)(?:[-/.年]?)(\d{1,2})月?$/.exec(plain(text))
+  const found = /^(20\d\d)(?:[-/.年]?)(\d{1,2})月?$/.exec(plainDigits(text))
   const month = Number(found?.[2] ?? 0)
   return found && month >= 1 && month <= 12 ? `${found[1]}${String(month).padStart(2, '0')}` : null
 }
