@@ -1546,6 +1546,14 @@ CREATE FUNCTION secrecy_mac(kind text, id text) RETURNS text
     SELECT encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to(kind || E'\n' || id, 'UTF8'))), 'hex') FROM secrecy_key k
 $$;
 
+CREATE FUNCTION secret_among(asked text[], first date, last date) RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT count(*) FROM vehicles v WHERE v.secret AND v.organisation = ANY (asked) AND unit_in_reach(v.organisation) AND v.ownership = 'owned'
+       AND (v.registered_on IS NULL OR v.registered_on <= last) AND (v.disposed_on IS NULL OR v.disposed_on > first)
+$$;
+
 CREATE FUNCTION secret_table(place regclass, open text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $_$
@@ -3534,6 +3542,7 @@ CREATE TABLE notice_rows (
     no integer NOT NULL,
     vehicle text NOT NULL,
     cells text[] NOT NULL,
+    basis jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT notice_rows_no_check CHECK ((no > 0))
 );
 
@@ -3559,7 +3568,12 @@ CREATE TABLE notices (
     withdrawn_by text,
     withdrawn_by_name text,
     withdraw_reason text,
-    CONSTRAINT notices_kind_check CHECK ((kind = ANY (ARRAY['notice'::text, 'disposals'::text, 'rentals'::text]))),
+    terms jsonb DEFAULT '{}'::jsonb NOT NULL,
+    edition integer DEFAULT 1 NOT NULL,
+    replaces text,
+    CONSTRAINT notices_edition_check CHECK ((edition > 0)),
+    CONSTRAINT notices_editions CHECK (((edition = 1) = (replaces IS NULL))),
+    CONSTRAINT notices_kind_check CHECK ((kind = ANY (ARRAY['notice'::text, 'disposals'::text, 'rentals'::text, 'fuel'::text]))),
     CONSTRAINT notices_rows_check CHECK ((rows >= 0)),
     CONSTRAINT notices_sha256_check CHECK ((octet_length(sha256) = 32))
 );
@@ -3884,6 +3898,29 @@ CREATE TABLE process_samples (
 );
 
 COMMENT ON TABLE process_samples IS 'Figures of each process, one row every ten seconds, of the last 25 hours.';
+
+CREATE TABLE publication_answers (
+    objection text NOT NULL,
+    upheld boolean NOT NULL,
+    reason text NOT NULL,
+    answered_by text[] NOT NULL,
+    answered_name text NOT NULL,
+    answered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE publication_objections (
+    id text NOT NULL,
+    notice text NOT NULL,
+    row_no integer,
+    vehicle text,
+    organisation text NOT NULL,
+    person text NOT NULL,
+    person_name text NOT NULL,
+    reason text NOT NULL,
+    raised_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT publication_objections_check CHECK (((row_no IS NULL) = (vehicle IS NULL))),
+    CONSTRAINT publication_objections_row_no_check CHECK ((row_no > 0))
+);
 
 CREATE TABLE quarantine (
     id bigint NOT NULL,
@@ -5595,6 +5632,9 @@ ALTER TABLE ONLY notices
 ALTER TABLE ONLY notices
     ADD CONSTRAINT notices_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY notices
+    ADD CONSTRAINT notices_replaces_key UNIQUE (replaces);
+
 ALTER TABLE ONLY oidc_links
     ADD CONSTRAINT oidc_links_pkey PRIMARY KEY (issuer, subject);
 
@@ -5663,6 +5703,12 @@ ALTER TABLE ONLY positions_default
 
 ALTER TABLE ONLY process_samples
     ADD CONSTRAINT process_samples_pkey PRIMARY KEY (at, process, instance);
+
+ALTER TABLE ONLY publication_answers
+    ADD CONSTRAINT publication_answers_pkey PRIMARY KEY (objection);
+
+ALTER TABLE ONLY publication_objections
+    ADD CONSTRAINT publication_objections_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY quarantine_ended
     ADD CONSTRAINT quarantine_ended_pkey PRIMARY KEY (id);
@@ -6255,6 +6301,8 @@ CREATE INDEX notices_kinds ON notices USING btree (kind, published_at, id);
 
 CREATE INDEX notices_listed ON notices USING btree (published_at, id);
 
+CREATE INDEX notices_standing ON notices USING btree (organisation, kind) WHERE ((withdrawn_at IS NULL) AND (kind <> 'notice'::text));
+
 CREATE INDEX notices_units ON notices USING gin (units);
 
 CREATE INDEX oidc_logins_began ON oidc_logins USING btree (began_at);
@@ -6282,6 +6330,12 @@ CREATE INDEX positions_before_2020_received_at ON positions_before_2020 USING bt
 CREATE INDEX positions_default_device_time ON positions_default USING btree (device_time);
 
 CREATE INDEX positions_default_received_at ON positions_default USING btree (received_at);
+
+CREATE INDEX publication_objections_listed ON publication_objections USING btree (raised_at, id);
+
+CREATE INDEX publication_objections_notice ON publication_objections USING btree (notice, raised_at, id);
+
+CREATE UNIQUE INDEX publication_objections_once ON publication_objections USING btree (notice, person, COALESCE(row_no, 0));
 
 CREATE INDEX quarantine_age ON quarantine USING btree (set_aside_at);
 
@@ -6675,6 +6729,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON platform_links REFERENCING OLD TABLE
 
 CREATE TRIGGER audit_delete AFTER DELETE ON platform_supervisions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON publication_answers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('publication-objections', 'objection', 'r ->> ''objection''', '(SELECT o.organisation FROM publication_objections o WHERE o.id = r ->> ''objection'')', '(SELECT o.vehicle FROM publication_objections o WHERE o.id = r ->> ''objection'')', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON publication_objections REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('publication-objections', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON quotas REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON reconciliation_acts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('reconciliation-acts', 'reconciliation, version', 'r ->> ''reconciliation''', '(SELECT c.organisation FROM reconciliations c WHERE c.id = r ->> ''reconciliation'')', 'NULL::text', 'NULL::jsonb');
@@ -6820,6 +6878,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON platform_colours REFERENCING NEW TAB
 CREATE TRIGGER audit_insert AFTER INSERT ON platform_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-links', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON platform_supervisions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON publication_answers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('publication-objections', 'objection', 'r ->> ''objection''', '(SELECT o.organisation FROM publication_objections o WHERE o.id = r ->> ''objection'')', '(SELECT o.vehicle FROM publication_objections o WHERE o.id = r ->> ''objection'')', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON publication_objections REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('publication-objections', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON quotas REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -6972,6 +7034,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON platform_colours REFERENCING OLD TAB
 CREATE TRIGGER audit_update AFTER UPDATE ON platform_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-links', 'name', 'r ->> ''name''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON platform_supervisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON publication_answers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('publication-objections', 'objection', 'r ->> ''objection''', '(SELECT o.organisation FROM publication_objections o WHERE o.id = r ->> ''objection'')', '(SELECT o.vehicle FROM publication_objections o WHERE o.id = r ->> ''objection'')', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON publication_objections REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('publication-objections', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON quotas REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -7230,6 +7296,14 @@ CREATE TRIGGER notices_stand BEFORE DELETE OR UPDATE ON notices FOR EACH ROW EXE
 CREATE CONSTRAINT TRIGGER number_change_commit AFTER INSERT ON change_commits DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION number_change_commit();
 
 CREATE TRIGGER plate_swaps_stay BEFORE DELETE OR UPDATE ON plate_swaps FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER publication_answers_stay BEFORE DELETE OR UPDATE ON publication_answers FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER publication_answers_stay_all BEFORE TRUNCATE ON publication_answers FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER publication_objections_stay BEFORE DELETE OR UPDATE ON publication_objections FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER publication_objections_stay_all BEFORE TRUNCATE ON publication_objections FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER quarantine_ended_stay BEFORE DELETE OR UPDATE ON quarantine_ended FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
@@ -7593,6 +7667,9 @@ ALTER TABLE ONLY notice_receipts
 ALTER TABLE ONLY notice_rows
     ADD CONSTRAINT notice_rows_notice_fkey FOREIGN KEY (notice) REFERENCES notices(id);
 
+ALTER TABLE ONLY notices
+    ADD CONSTRAINT notices_replaces_fkey FOREIGN KEY (replaces) REFERENCES notices(id);
+
 ALTER TABLE ONLY oidc_links
     ADD CONSTRAINT oidc_links_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
@@ -7619,6 +7696,12 @@ ALTER TABLE ONLY platform_supervisions
 
 ALTER TABLE ONLY platform_vehicles
     ADD CONSTRAINT platform_vehicles_link_fkey FOREIGN KEY (link) REFERENCES platform_links(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY publication_answers
+    ADD CONSTRAINT publication_answers_objection_fkey FOREIGN KEY (objection) REFERENCES publication_objections(id);
+
+ALTER TABLE ONLY publication_objections
+    ADD CONSTRAINT publication_objections_notice_fkey FOREIGN KEY (notice) REFERENCES notices(id);
 
 ALTER TABLE ONLY quotas
     ADD CONSTRAINT quotas_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
@@ -8027,6 +8110,10 @@ CREATE POLICY cleared ON positions TO gongche_cleared USING (true) WITH CHECK (t
 
 CREATE POLICY cleared ON process_samples TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON publication_answers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON publication_objections TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON quotas TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON reconciliation_acts TO gongche_cleared USING (true) WITH CHECK (true);
@@ -8353,6 +8440,10 @@ CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CH
 
 CREATE POLICY everywhere ON process_samples TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON publication_answers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON publication_objections TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON quotas TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON reconciliation_acts TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -8530,6 +8621,10 @@ ALTER TABLE plate_swaps ENABLE ROW LEVEL SECURITY;
 ALTER TABLE positions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE process_samples ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE publication_answers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE publication_objections ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE quotas ENABLE ROW LEVEL SECURITY;
 
@@ -8832,6 +8927,18 @@ CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELE
   WHERE (b.terminal_no = positions.terminal_no))));
 
 CREATE POLICY reach ON process_samples FOR SELECT TO gongche_app USING (true);
+
+CREATE POLICY reach ON publication_answers TO gongche_app USING ((EXISTS ( SELECT
+   FROM publication_objections o
+  WHERE (o.id = publication_answers.objection)))) WITH CHECK ((EXISTS ( SELECT
+   FROM publication_objections o
+  WHERE (o.id = publication_answers.objection))));
+
+CREATE POLICY reach ON publication_objections TO gongche_app USING ((EXISTS ( SELECT
+   FROM notices n
+  WHERE (n.id = publication_objections.notice)))) WITH CHECK ((EXISTS ( SELECT
+   FROM notices n
+  WHERE (n.id = publication_objections.notice))));
 
 CREATE POLICY reach ON quotas TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
@@ -9466,6 +9573,8 @@ CREATE POLICY secret ON positions AS RESTRICTIVE TO gongche_app USING (((termina
   WHERE ((b.terminal_no = positions.terminal_no) AND (b.valid_from <= positions.device_time) AND ((b.valid_to IS NULL) OR (positions.device_time < b.valid_to))))))) WITH CHECK (((terminal_no <> ALL (( SELECT hidden_terminals() AS hidden_terminals)::integer[])) OR (EXISTS ( SELECT
    FROM terminal_bindings b
   WHERE ((b.terminal_no = positions.terminal_no) AND (b.valid_from <= positions.device_time) AND ((b.valid_to IS NULL) OR (positions.device_time < b.valid_to)))))));
+
+CREATE POLICY secret ON publication_objections AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
 
 CREATE POLICY secret ON reminders AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
 
