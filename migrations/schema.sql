@@ -3241,7 +3241,7 @@ CREATE TABLE idempotency_keys (
     made_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT idempotency_keys_digest_check CHECK ((octet_length(digest) = 32)),
     CONSTRAINT idempotency_keys_key_check CHECK (((key <> ''::text) AND (length(key) <= 128))),
-    CONSTRAINT idempotency_keys_operation_check CHECK ((operation = ANY (ARRAY['trip-requests'::text, 'cases'::text])))
+    CONSTRAINT idempotency_keys_operation_check CHECK ((operation = ANY (ARRAY['trip-requests'::text, 'trip-series'::text, 'cases'::text])))
 );
 
 COMMENT ON TABLE idempotency_keys IS 'What was made under an Idempotency-Key; of each person his own rows only; kept for some days.';
@@ -4783,6 +4783,25 @@ CREATE TABLE trip_requests (
 
 COMMENT ON TABLE trip_requests IS '用车申请单: what its thread (trip_request_events) comes to.';
 
+CREATE TABLE trip_series (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    units text[] NOT NULL,
+    rule jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text NOT NULL,
+    created_by_name text NOT NULL
+);
+
+COMMENT ON TABLE trip_series IS '系列预约: a rhythm as it was asked for; never changed.';
+
+CREATE TABLE trip_series_members (
+    series text NOT NULL,
+    no integer NOT NULL,
+    request text NOT NULL,
+    CONSTRAINT trip_series_members_no_check CHECK ((no > 0))
+);
+
 CREATE TABLE users (
     id text NOT NULL,
     name text NOT NULL,
@@ -5884,6 +5903,15 @@ ALTER TABLE ONLY trip_requests
 ALTER TABLE ONLY trip_requests
     ADD CONSTRAINT trip_requests_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY trip_series_members
+    ADD CONSTRAINT trip_series_members_pkey PRIMARY KEY (series, no);
+
+ALTER TABLE ONLY trip_series_members
+    ADD CONSTRAINT trip_series_members_request_key UNIQUE (request);
+
+ALTER TABLE ONLY trip_series
+    ADD CONSTRAINT trip_series_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
@@ -6483,11 +6511,15 @@ CREATE INDEX trip_requests_of_units ON trip_requests USING btree (organisation, 
 
 CREATE INDEX trip_requests_persons ON trip_requests USING gin (persons);
 
+CREATE INDEX trip_requests_planned ON trip_requests USING btree (organisation, planned_departure) WHERE (state = ANY (ARRAY['pending'::text, 'approved'::text, 'waiting'::text, 'no_vehicle'::text, 'assigned'::text]));
+
 CREATE INDEX trip_requests_pools ON trip_requests USING btree (pool, state, planned_departure) WHERE (state = ANY (ARRAY['waiting'::text, 'no_vehicle'::text]));
 
 CREATE INDEX trip_requests_states ON trip_requests USING btree (state, created_at DESC, id);
 
 CREATE INDEX trip_requests_to_settle ON trip_requests USING btree (pool, organisation) WHERE (state = 'confirmed'::text);
+
+CREATE INDEX trip_series_units ON trip_series USING gin (units);
 
 CREATE INDEX users_by_organisation ON users USING btree (organisation, id);
 
@@ -6763,6 +6795,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON trip_dispatches REFERENCING OLD TABL
 
 CREATE TRIGGER audit_delete AFTER DELETE ON trip_requests REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-requests', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON trip_series REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-series', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON vehicle_acts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('vehicle-acts', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
@@ -6912,6 +6946,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON trip_cost_facts REFERENCING NEW TABL
 CREATE TRIGGER audit_insert AFTER INSERT ON trip_dispatches REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatches', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON trip_requests REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-requests', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON trip_series REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-series', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -7066,6 +7102,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON trip_cost_facts REFERENCING OLD TABL
 CREATE TRIGGER audit_update AFTER UPDATE ON trip_dispatches REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatches', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON trip_requests REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-requests', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON trip_series REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-series', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -7412,6 +7450,14 @@ CREATE TRIGGER trip_request_events_stay BEFORE DELETE OR UPDATE ON trip_request_
 CREATE TRIGGER trip_request_events_stay_all BEFORE TRUNCATE ON trip_request_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER trip_requests_are_not_removed BEFORE DELETE ON trip_requests FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_series_members_stay BEFORE DELETE OR UPDATE ON trip_series_members FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_series_members_stay_all BEFORE TRUNCATE ON trip_series_members FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_series_stay BEFORE DELETE OR UPDATE ON trip_series FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_series_stay_all BEFORE TRUNCATE ON trip_series FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER vehicle_act_events_stay BEFORE DELETE OR UPDATE ON vehicle_act_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
@@ -7805,6 +7851,12 @@ ALTER TABLE ONLY trip_prices
 ALTER TABLE ONLY trip_request_events
     ADD CONSTRAINT trip_request_events_paper_fkey FOREIGN KEY (paper) REFERENCES trip_requests(id);
 
+ALTER TABLE ONLY trip_series_members
+    ADD CONSTRAINT trip_series_members_request_fkey FOREIGN KEY (request) REFERENCES trip_requests(id);
+
+ALTER TABLE ONLY trip_series_members
+    ADD CONSTRAINT trip_series_members_series_fkey FOREIGN KEY (series) REFERENCES trip_series(id);
+
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
 
@@ -8172,6 +8224,10 @@ CREATE POLICY cleared ON trip_request_events TO gongche_cleared USING (true) WIT
 
 CREATE POLICY cleared ON trip_requests TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON trip_series TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON trip_series_members TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON vehicle_act_events TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON vehicle_act_numbers TO gongche_cleared USING (true) WITH CHECK (true);
@@ -8501,6 +8557,10 @@ CREATE POLICY everywhere ON trip_prices TO gongche_everywhere USING (true) WITH 
 CREATE POLICY everywhere ON trip_request_events TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON trip_requests TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON trip_series TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON trip_series_members TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_act_events TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -9043,6 +9103,14 @@ CREATE POLICY reach ON trip_request_events TO gongche_app USING ((EXISTS ( SELEC
   WHERE (r.id = trip_request_events.paper))));
 
 CREATE POLICY reach ON trip_requests TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
+
+CREATE POLICY reach ON trip_series TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
+
+CREATE POLICY reach ON trip_series_members TO gongche_app USING ((EXISTS ( SELECT
+   FROM trip_series s
+  WHERE (s.id = trip_series_members.series)))) WITH CHECK ((EXISTS ( SELECT
+   FROM trip_series s
+  WHERE (s.id = trip_series_members.series))));
 
 CREATE POLICY reach ON vehicle_act_events TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicle_acts a
@@ -9681,6 +9749,10 @@ ALTER TABLE trip_prices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE trip_request_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE trip_requests ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE trip_series ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE trip_series_members ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_act_events ENABLE ROW LEVEL SECURITY;
 

@@ -79,6 +79,7 @@ from api.trips.dispatches import router as dispatches
 from api.trips.places import router as trip_places
 from api.trips.requests import router as trip_requests
 from api.trips.rules import router as approval_tables
+from api.trips.series import router as trip_series
 from api.vehicles.acts import router as vehicle_acts
 from api.vehicles.documents import router as vehicle_documents
 from api.vehicles.file import router as vehicle_file
@@ -136,6 +137,7 @@ _ROUTERS: Final = (
     operations,
     trip_places,
     trip_requests,
+    trip_series,
     dispatches,
     approval_tables,
     call_backs,

@@ -354,7 +354,9 @@ QUESTIONS: Final[dict[str, list[dict[str, str]]]] = {
     "/v1/cases/proposals": [LAST_DAYS, LAST_DAYS | {"organisation": "O7"}],
     "/v1/cases/{id}": [{}],
     "/v1/cases/{id}/attachments/{attachment}": [{}],
+    "/v1/trip-series/{id}": [{}],
     "/v1/trip-requests": [
+        {"series": "x"},
         {}, {"state": "waiting"}, {"organisation": "O7"}, {"kind": "emergency"}, {"mine": "true"}, {"to_decide": "true"}, {"late": "true"},
         {"planned_from": DAY["from"], "planned_to": DAY["to"]},
     ],

@@ -26,10 +26,7 @@ from runtime.units import midnight
 READ: Final = "costs:read"
 router = APIRouter(prefix="/v1", tags=["statistics"])
 #: A month, a quarter, a year.
-_PERIOD: Final = r"^20[0-9]{2}(0[1-9]|1[0-2]|Q[1-4])?$"
-NumbersPeriod = Annotated[
-    str, Query(pattern=_PERIOD, description="yyyymm、yyyyQn 或 yyyy / a month, a quarter, a year")
-]
+PERIOD_PATTERN: Final = r"^20[0-9]{2}(0[1-9]|1[0-2]|Q[1-4])?$"
 _PARTS: Final = re.compile(r"(\d{4})(?:Q(\d)|(\d{2}))?")
 _DIGITS: Final = 6
 #: Each is some hundred thousand records in memory.
@@ -83,7 +80,9 @@ class Indicators(BaseModel):
 )
 async def indicators(
     request: Request,
-    period: NumbersPeriod,
+    period: Annotated[
+        str, Query(pattern=PERIOD_PATTERN, description="yyyymm、yyyyQn 或 yyyy / a month, a quarter, a year")
+    ],
     organisation: Annotated[str, Query(min_length=1, max_length=MAX_ID, json_schema_extra=PLAIN)],
 ) -> Response:
     """Of a unit and those below it, computed from the records as they are now. Secret vehicles that you may not know are in none of the numbers."""

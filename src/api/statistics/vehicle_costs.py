@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Annotated, Any, Final
 
@@ -24,9 +24,10 @@ from api.http import (
     make_cursor,
     read_cursor,
     refuse_controls,
+    utc_now,
 )
 from api.places import take_place
-from api.statistics.indicators import READ, NumbersPeriod, computing_turns, span_of
+from api.statistics.indicators import PERIOD_PATTERN, READ, computing_turns, span_of
 from office.costs.kinds import CostKind
 from office.statistics.indicators.facts import Facts, load_use
 from office.statistics.indicators.vehicles import (
@@ -39,7 +40,7 @@ from office.statistics.indicators.vehicles import (
     fills_by_vehicle,
     running_costs,
 )
-from registry.organisations import units_below
+from registry.organisations import parents_of, units_below
 from registry.particulars import described_vehicles
 from runtime.units import CHINA
 
@@ -93,20 +94,31 @@ VehicleCostsPage: Final = page_of(VehicleCosts)
 )  # fmt: skip
 async def vehicle_costs(
     request: Request,
-    period: NumbersPeriod,
-    organisation: Annotated[str, Query(min_length=1, max_length=MAX_ID, json_schema_extra=PLAIN)],
+    period: Annotated[
+        str | None,
+        Query(
+            pattern=PERIOD_PATTERN,
+            description="yyyymm、yyyyQn 或 yyyy；不填即上一季度 / left out: the last quarter that is over",
+        ),
+    ] = None,
+    organisation: Annotated[
+        str | None,
+        Query(
+            min_length=1, max_length=MAX_ID, json_schema_extra=PLAIN, description="with the units below it"
+        ),
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
 ) -> Response:
-    """Own vehicles of a unit and those below it, by id, computed from the records as they are now, as for the indicators; the lines are in `/v1/cost-entries?vehicle=`."""
+    """Own vehicles of your units, or of one of them and those below it, by id, computed from the records as they are now, as for the indicators; the lines are in `/v1/cost-entries?vehicle=`."""
     refuse_controls(organisation)
-    within, place = span_of(period), read_cursor("vehicle-costs", cursor, str)
+    within, place = span_of(period or _last_quarter(utc_now())), read_cursor("vehicle-costs", cursor, str)
     first, last = within[0].astimezone(CHINA).date(), within[1].astimezone(CHINA).date() - timedelta(days=1)
     await take_place(computing_turns, 10, "指标计算繁忙，请稍后重试 · too many figures at once; try again")
     try:
         async with scoped(request, READ, read_only=True) as connection:
-            units = await units_below(connection, [organisation])
-            if not units:
+            units = await units_below(connection, [organisation]) if organisation else frozenset(await parents_of(connection))  # fmt: skip
+            if organisation and not units:
                 raise Problem(
                     404, "not-found", "没有这个单位，或不在您的范围内 · no such unit, or it is not yours"
                 )
@@ -118,6 +130,12 @@ async def vehicle_costs(
         computing_turns.release()
     following = make_cursor("vehicle-costs", vehicles[-1]["id"]) if len(vehicles) == limit else None
     return json_response({"items": _items(vehicles, facts), "next": following})
+
+
+def _last_quarter(now: datetime) -> str:
+    today = now.astimezone(CHINA).date()
+    number = today.year * 4 + (today.month - 1) // 3 - 1
+    return f"{number // 4}Q{number % 4 + 1}"
 
 
 def _items(vehicles: list[dict[str, Any]], facts: Facts) -> list[dict[str, Any]]:

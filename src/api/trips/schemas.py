@@ -36,7 +36,7 @@ class TripEntry(BaseModel):
 
 
 class TripRequestRow(BaseModel):
-    """A request as it is listed. `dispatch_states`: of its dispatches. `against`: of an expired one, who did not decide."""
+    """A request as it is listed. `series`: the series that it is of. `dispatch_states`: of its dispatches. `against`: of an expired one, who did not decide."""
 
     id: str
     organisation: str
@@ -60,6 +60,7 @@ class TripRequestRow(BaseModel):
     paper_late: bool
     against: str | None
     rating: int | None
+    series: str | None
     dispatch_states: list[TripState]
 
 

@@ -12,6 +12,7 @@ from office.dispatch.dispatch import WRITES_ORDER, Dispatch
 from office.dispatch.dispatch import advance as advance_dispatch
 from office.dispatch.dispatch import begin as begin_dispatch
 from office.dispatch.orders import write_order
+from office.dispatch.series_rows import told_of_another
 from office.dispatch.terms import end_of, next_look_at_dispatch, next_look_at_request
 from office.dispatch.threads import (
     Clocks,
@@ -35,12 +36,13 @@ from runtime.connection import Connection
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A transaction in which papers are worked on. ``actor`` None = the program by itself."""
+    """A transaction in which papers are worked on. ``actor`` None = the program by itself. ``quiet``: of its requests nobody is told: he is told of the first of many."""
 
     connection: Connection
     clocks: Clocks
     now: datetime
     actor: Actor | None = None
+    quiet: bool = False
 
     def entry(self, event: Event) -> Entry:
         return Entry(event) if self.actor is None or not event.persons else entry_of(self.actor, event)
@@ -125,6 +127,8 @@ async def set_paper_due(desk: Desk, thread: RequestThread, returned: datetime) -
 
 
 async def _tell_of_request(desk: Desk, id: str, request: Request, step: TripAction) -> None:
+    if desk.quiet or (step is TripAction.ESCALATE and await told_of_another(desk.connection, id)):
+        return
     unit, pool = request.organisation, request.pool
     own = [(key, unit) for key in sorted(request.own)]
     persons: list[tuple[str, str]] = []
