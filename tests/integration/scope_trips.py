@@ -184,6 +184,7 @@ def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
             _send("POST", "dispatches", lambda unit: {"requests": [{"id": f"request-{unit}", "version": 1}], "vehicle": f"car-{unit}"}), send, own=_NO_PERSON
         ),
         ("POST", "/v1/dispatches:suggest"): case(_send("POST", "dispatches:suggest", lambda unit: {"requests": [f"request-{unit}"]}), send, own=frozenset({200, 409})),
+        ("POST", "/v1/dispatches:pool"): case(_send("POST", "dispatches:pool", lambda unit: {"requests": [f"request-{unit}"]}), send, own=frozenset({200, 409})),
         # 422: where another operation has sealed the vehicle before.
         ("POST", "/v1/dispatches:emergency"): case(_send("POST", "dispatches:emergency", _emergency), ("trips:dispatch", "trips:drive"), own=_NO_PERSON | {422}),
         ("GET", "/v1/approval-tables"): case(
