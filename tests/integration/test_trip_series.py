@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from runtime.units import CHINA
-from tests.integration.test_trips import Site
+from tests.integration.test_trips import TABLE, Site
 from tests.integration.test_trips import trips as trips  # a fixture
 
 
@@ -167,3 +167,17 @@ async def test_drafts_two_levels_and_the_calendar(trips: Site) -> None:
     assert (await site.ask("deputy", "POST", f"{path}:reject", named(shown, 1) | {"reason": "当日另有安排"}))["done"] == 1  # fmt: skip
     assert (await site.ask("boss", "POST", f"{path}:approve", named(shown, 2, 3)))["done"] == 2
     assert states(await site.get(path, "ask")) == ["rejected", "waiting", "waiting"]
+    # Where the days have different chains each of those who decide is told, once.
+    table = dict(TABLE) | {"rows": [{"name": "节假日", "day_types": ["rest"], "chain": ["leader"]}, *TABLE["rows"]]}  # fmt: skip
+    draft = await site.ask("clerk", "POST", "approval-tables", {"organisation": "jsj", "table": table}, 201)
+    await site.ask("clerk", "POST", f"approval-tables/jsj/versions/{draft['version']}:activate")
+    before, quiet = await told(site, "boss"), await told(site, "office")
+    mixed = rhythm(site, trips=4)
+    mixed["first"] |= {"category": "other"}
+    made = await site.ask("ask", "POST", "trip-series", mixed, 201)
+    assert len(made["members"]) == 4
+    assert (await told(site, "boss"), await told(site, "office")) == (before + 1, quiet + 1)
+    # Each decides on what is his; what is not is named, and stays.
+    path = f"trip-series/{made['id']}"
+    done = await site.ask("boss", "POST", f"{path}:approve", named(made))
+    assert [item["refused"] is None for item in done["items"]] == [False, True, False, False]

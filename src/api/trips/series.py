@@ -17,6 +17,7 @@ from api.errors import known, problem_of
 from api.http import json_response
 from api.trips.common import READS, database, write
 from office.dispatch import series
+from office.dispatch.papers import Told
 from office.identity.once import once
 from office.requests.series import (
     SeriesMember,
@@ -168,8 +169,8 @@ def _add(
         given, actor = await read_model(request, model), actor_of(request)
         words = given.reason if isinstance(given, TripSeriesReason) else given.note
 
-        async def one(connection: Connection, member: SeriesMember, quiet: bool) -> dict[str, Any]:
-            thread = await series.step(connection, actor, member, what, words, quiet=quiet)
+        async def one(connection: Connection, member: SeriesMember, told: set[Told]) -> dict[str, Any]:
+            thread = await series.step(connection, actor, member, what, words, told)
             return {"state": thread.paper.state, "version": thread.paper.version, "dispatch": None}
 
         return await _each(request, actor, known(NO_SERIES, id), given.members, one)
@@ -199,8 +200,8 @@ async def assign(request: Request, id: ItemId) -> Response:
     way."""
     given, actor = await read_model(request, TripSeriesAssign), actor_of(request)
 
-    async def one(connection: Connection, member: SeriesMember, quiet: bool) -> dict[str, Any]:
-        made = await series.send(connection, actor, member, given, quiet=quiet)
+    async def one(connection: Connection, member: SeriesMember, told: set[Told]) -> dict[str, Any]:
+        made = await series.send(connection, actor, member, given, told)
         return {"state": TripState.ASSIGNED, "version": member.version + 1, "dispatch": made.id}
 
     return await _each(request, actor, known(NO_SERIES, id), given.members, one)
@@ -208,31 +209,35 @@ async def assign(request: Request, id: ItemId) -> Response:
 
 async def _each(
     request: Request, actor: Actor, id: str, members: Sequence[SeriesMember],
-    one: Callable[[Connection, SeriesMember, bool], Awaitable[dict[str, Any]]],
+    one: Callable[[Connection, SeriesMember, set[Told]], Awaitable[dict[str, Any]]],
 ) -> Response:  # fmt: skip
-    """A transaction for each: one that fails takes no other with it. People are told of the first that was done."""
+    """A transaction for each: one that fails takes no other with it. Nobody is told twice."""
     async with database(request) as connection:
         await series.refuse_strangers(connection, actor, id, members)
     items: list[dict[str, Any]] = []
-    done = 0
+    told: set[Told] = set()
     for member in members:
-        found = await _tried(request, member, one, quiet=done > 0)
-        done += found["refused"] is None
+        found, told = await _tried(request, member, one, told)
         items.append(found)
-    return json_response({"done": done, "items": items})
+    return json_response({"done": sum(each["refused"] is None for each in items), "items": items})
 
 
 async def _tried(
-    request: Request, member: SeriesMember, one: Callable[[Connection, SeriesMember, bool], Awaitable[dict[str, Any]]], *, quiet: bool
-) -> dict[str, Any]:  # fmt: skip
+    request: Request, member: SeriesMember, one: Callable[[Connection, SeriesMember, set[Told]], Awaitable[dict[str, Any]]], told: set[Told]
+) -> tuple[dict[str, Any], set[Told]]:  # fmt: skip
+    """What became of one, and who has been told after it."""
     nothing = {"id": member.id, "state": None, "state_name": None, "version": None, "dispatch": None, "refused": None}  # fmt: skip
+
+    async def work(connection: Connection) -> tuple[dict[str, Any], set[Told]]:
+        now = set(told)  # a transaction that is begun again has told nobody
+        return await one(connection, member, now), now
+
     try:
-        done = await write(request, lambda connection: one(connection, member, quiet))
+        done, after = await write(request, work)
     except Exception as error:  # a refusal is told, a fault ends it
         problem = problem_of(error)
         if problem.status_code >= _FAULT:
             raise
-        return nothing | {
-            "refused": {"type": f"urn:gongche:problem:{problem.code}", "detail": problem.detail}
-        }
-    return nothing | done | {"state_name": STATE_NAMES[TripState(done["state"])]}
+        why = {"type": f"urn:gongche:problem:{problem.code}", "detail": problem.detail}
+        return nothing | {"refused": why}, told
+    return nothing | done | {"state_name": STATE_NAMES[TripState(done["state"])]}, after

@@ -33,16 +33,20 @@ from office.requests.table import OVER, Paper, TripAction, TripState
 from office.supervision.actors import Actor
 from runtime.connection import Connection
 
+#: (step, who or which unit, where or what he may do there).
+Told = tuple[TripAction, str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A transaction in which papers are worked on. ``actor`` None = the program by itself. ``quiet``: of its requests nobody is told: he is told of the first of many."""
+    """A transaction in which papers are worked on. ``actor`` None = the program by itself. ``told``: of steps on many requests, who was told of which step already: nobody
+    is told twice; None = each is told of."""
 
     connection: Connection
     clocks: Clocks
     now: datetime
     actor: Actor | None = None
-    quiet: bool = False
+    told: set[Told] | None = None
 
     def entry(self, event: Event) -> Entry:
         return Entry(event) if self.actor is None or not event.persons else entry_of(self.actor, event)
@@ -127,7 +131,7 @@ async def set_paper_due(desk: Desk, thread: RequestThread, returned: datetime) -
 
 
 async def _tell_of_request(desk: Desk, id: str, request: Request, step: TripAction) -> None:
-    if desk.quiet or (step is TripAction.ESCALATE and await told_of_another(desk.connection, id)):
+    if step is TripAction.ESCALATE and await told_of_another(desk.connection, id):
         return
     unit, pool = request.organisation, request.pool
     own = [(key, unit) for key in sorted(request.own)]
@@ -149,6 +153,10 @@ async def _tell_of_request(desk: Desk, id: str, request: Request, step: TripActi
         persons = own
     elif step is TripAction.CANCEL:
         units = [(pool, "trips:dispatch")]
+    if desk.told is not None:
+        persons = [each for each in persons if (step, *each) not in desk.told]
+        units = [each for each in units if (step, *each) not in desk.told]
+        desk.told.update((step, *each) for each in (*persons, *units))
     await tell(
         desk.connection, Paper.REQUEST, id, number=request.number, step=step, state=request.state, at=desk.now,
         to_persons=persons, to_units=units,

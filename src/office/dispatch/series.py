@@ -14,7 +14,7 @@ from typing import Any, Final
 from office.dispatch import asking
 from office.dispatch.assigning import assign
 from office.dispatch.contents import Carried, DispatchNew
-from office.dispatch.papers import Desk, begin_with
+from office.dispatch.papers import Desk, Told, begin_with
 from office.dispatch.series_rows import clashing, members_of, read_series, store_series
 from office.dispatch.threads import DispatchThread, RequestThread, new_id
 from office.requests.contents import Command, TripReason, TripStep
@@ -55,9 +55,10 @@ async def create(connection: Connection, actor: Actor, given: TripSeriesNew) -> 
     units = {given.first.organisation, body["pool"]}
     await store_series(connection, id, given.first.organisation, units, rule_of(given, skipped), (actor.person, actor.subject.name), ids)  # fmt: skip
     if given.hand_in:
-        for number, (request, trip) in enumerate(zip(ids, trips, strict=True)):
+        told: set[Told] = set()
+        for request, trip in zip(ids, trips, strict=True):
             try:
-                await asking.step(connection, actor, request, TripAction.SUBMIT, TripStep(version=1), quiet=number > 0)  # fmt: skip
+                await asking.step(connection, actor, request, TripAction.SUBMIT, TripStep(version=1), told)  # fmt: skip
             except InvalidError as error:
                 raise InvalidError(f"/first{error.pointer}" if error.pointer else "", f"{trip.day}：{error}") from error  # fmt: skip
     return id
@@ -146,16 +147,16 @@ async def refuse_strangers(
 
 
 async def step(
-    connection: Connection, actor: Actor, member: SeriesMember, what: str, words: str | None, *, quiet: bool
+    connection: Connection, actor: Actor, member: SeriesMember, what: str, words: str | None, told: set[Told]
 ) -> RequestThread:
-    """One of the requests of a series. ``what``: submit, approve, reject or STOP; ``words``: note or reason. Raises as ``asking.step``."""
+    """One of the requests of a series. ``what``: submit, approve, reject or STOP; ``words``: note or reason; ``told``: as of ``Desk``. Raises as ``asking.step``."""
     action = await _stopped_by(connection, actor, member) if what == STOP else TripAction(what)
     command: Command
     if action in (TripAction.SUBMIT, TripAction.APPROVE):
         command = TripStep(version=member.version, note=words)
     else:
         command = TripReason(version=member.version, reason=words or "")
-    return await asking.step(connection, actor, member.id, action, command, quiet=quiet)
+    return await asking.step(connection, actor, member.id, action, command, told)
 
 
 async def _stopped_by(connection: Connection, actor: Actor, member: SeriesMember) -> TripAction:
@@ -164,10 +165,10 @@ async def _stopped_by(connection: Connection, actor: Actor, member: SeriesMember
 
 
 async def send(
-    connection: Connection, actor: Actor, member: SeriesMember, given: TripSeriesAssign, *, quiet: bool
+    connection: Connection, actor: Actor, member: SeriesMember, given: TripSeriesAssign, told: set[Told]
 ) -> DispatchThread:
     """The vehicle and the driver for one of the requests. Raises as ``assigning.assign``: a conflict names the dispatch that has them then."""
-    desk = replace(await asking.desk_of(connection, actor), quiet=quiet)
+    desk = replace(await asking.desk_of(connection, actor), told=told)
     wanted = DispatchNew(
         requests=[Carried(id=member.id, version=member.version)], vehicle=given.vehicle, driver=given.driver, note=given.note
     )  # fmt: skip
