@@ -1546,6 +1546,14 @@ CREATE FUNCTION secrecy_mac(kind text, id text) RETURNS text
     SELECT encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to(kind || E'\n' || id, 'UTF8'))), 'hex') FROM secrecy_key k
 $$;
 
+CREATE FUNCTION secret_among(asked text[], first date, last date) RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT count(*) FROM vehicles v WHERE v.secret AND v.organisation = ANY (asked) AND unit_in_reach(v.organisation) AND v.ownership = 'owned'
+       AND (v.registered_on IS NULL OR v.registered_on <= last) AND (v.disposed_on IS NULL OR v.disposed_on > first)
+$$;
+
 CREATE FUNCTION secret_table(place regclass, open text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $_$
@@ -3233,7 +3241,7 @@ CREATE TABLE idempotency_keys (
     made_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT idempotency_keys_digest_check CHECK ((octet_length(digest) = 32)),
     CONSTRAINT idempotency_keys_key_check CHECK (((key <> ''::text) AND (length(key) <= 128))),
-    CONSTRAINT idempotency_keys_operation_check CHECK ((operation = ANY (ARRAY['trip-requests'::text, 'cases'::text])))
+    CONSTRAINT idempotency_keys_operation_check CHECK ((operation = ANY (ARRAY['trip-requests'::text, 'trip-series'::text, 'cases'::text])))
 );
 
 COMMENT ON TABLE idempotency_keys IS 'What was made under an Idempotency-Key; of each person his own rows only; kept for some days.';
@@ -3534,6 +3542,7 @@ CREATE TABLE notice_rows (
     no integer NOT NULL,
     vehicle text NOT NULL,
     cells text[] NOT NULL,
+    basis jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT notice_rows_no_check CHECK ((no > 0))
 );
 
@@ -3559,7 +3568,12 @@ CREATE TABLE notices (
     withdrawn_by text,
     withdrawn_by_name text,
     withdraw_reason text,
-    CONSTRAINT notices_kind_check CHECK ((kind = ANY (ARRAY['notice'::text, 'disposals'::text, 'rentals'::text]))),
+    terms jsonb DEFAULT '{}'::jsonb NOT NULL,
+    edition integer DEFAULT 1 NOT NULL,
+    replaces text,
+    CONSTRAINT notices_edition_check CHECK ((edition > 0)),
+    CONSTRAINT notices_editions CHECK (((edition = 1) = (replaces IS NULL))),
+    CONSTRAINT notices_kind_check CHECK ((kind = ANY (ARRAY['notice'::text, 'disposals'::text, 'rentals'::text, 'fuel'::text]))),
     CONSTRAINT notices_rows_check CHECK ((rows >= 0)),
     CONSTRAINT notices_sha256_check CHECK ((octet_length(sha256) = 32))
 );
@@ -3884,6 +3898,29 @@ CREATE TABLE process_samples (
 );
 
 COMMENT ON TABLE process_samples IS 'Figures of each process, one row every ten seconds, of the last 25 hours.';
+
+CREATE TABLE publication_answers (
+    objection text NOT NULL,
+    upheld boolean NOT NULL,
+    reason text NOT NULL,
+    answered_by text[] NOT NULL,
+    answered_name text NOT NULL,
+    answered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE publication_objections (
+    id text NOT NULL,
+    notice text NOT NULL,
+    row_no integer,
+    vehicle text,
+    organisation text NOT NULL,
+    person text NOT NULL,
+    person_name text NOT NULL,
+    reason text NOT NULL,
+    raised_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT publication_objections_check CHECK (((row_no IS NULL) = (vehicle IS NULL))),
+    CONSTRAINT publication_objections_row_no_check CHECK ((row_no > 0))
+);
 
 CREATE TABLE quarantine (
     id bigint NOT NULL,
@@ -4746,6 +4783,25 @@ CREATE TABLE trip_requests (
 
 COMMENT ON TABLE trip_requests IS '用车申请单: what its thread (trip_request_events) comes to.';
 
+CREATE TABLE trip_series (
+    id text NOT NULL,
+    organisation text NOT NULL,
+    units text[] NOT NULL,
+    rule jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text NOT NULL,
+    created_by_name text NOT NULL
+);
+
+COMMENT ON TABLE trip_series IS '系列预约: a rhythm as it was asked for; never changed.';
+
+CREATE TABLE trip_series_members (
+    series text NOT NULL,
+    no integer NOT NULL,
+    request text NOT NULL,
+    CONSTRAINT trip_series_members_no_check CHECK ((no > 0))
+);
+
 CREATE TABLE users (
     id text NOT NULL,
     name text NOT NULL,
@@ -5595,6 +5651,9 @@ ALTER TABLE ONLY notices
 ALTER TABLE ONLY notices
     ADD CONSTRAINT notices_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY notices
+    ADD CONSTRAINT notices_replaces_key UNIQUE (replaces);
+
 ALTER TABLE ONLY oidc_links
     ADD CONSTRAINT oidc_links_pkey PRIMARY KEY (issuer, subject);
 
@@ -5663,6 +5722,12 @@ ALTER TABLE ONLY positions_default
 
 ALTER TABLE ONLY process_samples
     ADD CONSTRAINT process_samples_pkey PRIMARY KEY (at, process, instance);
+
+ALTER TABLE ONLY publication_answers
+    ADD CONSTRAINT publication_answers_pkey PRIMARY KEY (objection);
+
+ALTER TABLE ONLY publication_objections
+    ADD CONSTRAINT publication_objections_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY quarantine_ended
     ADD CONSTRAINT quarantine_ended_pkey PRIMARY KEY (id);
@@ -5837,6 +5902,15 @@ ALTER TABLE ONLY trip_requests
 
 ALTER TABLE ONLY trip_requests
     ADD CONSTRAINT trip_requests_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY trip_series_members
+    ADD CONSTRAINT trip_series_members_pkey PRIMARY KEY (series, no);
+
+ALTER TABLE ONLY trip_series_members
+    ADD CONSTRAINT trip_series_members_request_key UNIQUE (request);
+
+ALTER TABLE ONLY trip_series
+    ADD CONSTRAINT trip_series_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
@@ -6255,6 +6329,8 @@ CREATE INDEX notices_kinds ON notices USING btree (kind, published_at, id);
 
 CREATE INDEX notices_listed ON notices USING btree (published_at, id);
 
+CREATE INDEX notices_standing ON notices USING btree (organisation, kind) WHERE ((withdrawn_at IS NULL) AND (kind <> 'notice'::text));
+
 CREATE INDEX notices_units ON notices USING gin (units);
 
 CREATE INDEX oidc_logins_began ON oidc_logins USING btree (began_at);
@@ -6282,6 +6358,12 @@ CREATE INDEX positions_before_2020_received_at ON positions_before_2020 USING bt
 CREATE INDEX positions_default_device_time ON positions_default USING btree (device_time);
 
 CREATE INDEX positions_default_received_at ON positions_default USING btree (received_at);
+
+CREATE INDEX publication_objections_listed ON publication_objections USING btree (raised_at, id);
+
+CREATE INDEX publication_objections_notice ON publication_objections USING btree (notice, raised_at, id);
+
+CREATE UNIQUE INDEX publication_objections_once ON publication_objections USING btree (notice, person, COALESCE(row_no, 0));
 
 CREATE INDEX quarantine_age ON quarantine USING btree (set_aside_at);
 
@@ -6429,11 +6511,15 @@ CREATE INDEX trip_requests_of_units ON trip_requests USING btree (organisation, 
 
 CREATE INDEX trip_requests_persons ON trip_requests USING gin (persons);
 
+CREATE INDEX trip_requests_planned ON trip_requests USING btree (organisation, planned_departure) WHERE (state = ANY (ARRAY['pending'::text, 'approved'::text, 'waiting'::text, 'no_vehicle'::text, 'assigned'::text]));
+
 CREATE INDEX trip_requests_pools ON trip_requests USING btree (pool, state, planned_departure) WHERE (state = ANY (ARRAY['waiting'::text, 'no_vehicle'::text]));
 
 CREATE INDEX trip_requests_states ON trip_requests USING btree (state, created_at DESC, id);
 
 CREATE INDEX trip_requests_to_settle ON trip_requests USING btree (pool, organisation) WHERE (state = 'confirmed'::text);
+
+CREATE INDEX trip_series_units ON trip_series USING gin (units);
 
 CREATE INDEX users_by_organisation ON users USING btree (organisation, id);
 
@@ -6675,6 +6761,10 @@ CREATE TRIGGER audit_delete AFTER DELETE ON platform_links REFERENCING OLD TABLE
 
 CREATE TRIGGER audit_delete AFTER DELETE ON platform_supervisions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
+CREATE TRIGGER audit_delete AFTER DELETE ON publication_answers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('publication-objections', 'objection', 'r ->> ''objection''', '(SELECT o.organisation FROM publication_objections o WHERE o.id = r ->> ''objection'')', '(SELECT o.vehicle FROM publication_objections o WHERE o.id = r ->> ''objection'')', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON publication_objections REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('publication-objections', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON quotas REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON reconciliation_acts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('reconciliation-acts', 'reconciliation, version', 'r ->> ''reconciliation''', '(SELECT c.organisation FROM reconciliations c WHERE c.id = r ->> ''reconciliation'')', 'NULL::text', 'NULL::jsonb');
@@ -6704,6 +6794,8 @@ CREATE TRIGGER audit_delete AFTER DELETE ON trip_cost_facts REFERENCING OLD TABL
 CREATE TRIGGER audit_delete AFTER DELETE ON trip_dispatches REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatches', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON trip_requests REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-requests', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_delete AFTER DELETE ON trip_series REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-series', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -6821,6 +6913,10 @@ CREATE TRIGGER audit_insert AFTER INSERT ON platform_links REFERENCING NEW TABLE
 
 CREATE TRIGGER audit_insert AFTER INSERT ON platform_supervisions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
+CREATE TRIGGER audit_insert AFTER INSERT ON publication_answers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('publication-objections', 'objection', 'r ->> ''objection''', '(SELECT o.organisation FROM publication_objections o WHERE o.id = r ->> ''objection'')', '(SELECT o.vehicle FROM publication_objections o WHERE o.id = r ->> ''objection'')', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON publication_objections REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('publication-objections', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_insert AFTER INSERT ON quotas REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON reconciliation_acts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('reconciliation-acts', 'reconciliation, version', 'r ->> ''reconciliation''', '(SELECT c.organisation FROM reconciliations c WHERE c.id = r ->> ''reconciliation'')', 'NULL::text', 'NULL::jsonb');
@@ -6850,6 +6946,8 @@ CREATE TRIGGER audit_insert AFTER INSERT ON trip_cost_facts REFERENCING NEW TABL
 CREATE TRIGGER audit_insert AFTER INSERT ON trip_dispatches REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatches', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON trip_requests REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-requests', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON trip_series REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-series', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -6973,6 +7071,10 @@ CREATE TRIGGER audit_update AFTER UPDATE ON platform_links REFERENCING OLD TABLE
 
 CREATE TRIGGER audit_update AFTER UPDATE ON platform_supervisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('platform-supervisions', 'no', 'r ->> ''no''', 'NULL::text', 'r ->> ''vehicle''', 'NULL::jsonb');
 
+CREATE TRIGGER audit_update AFTER UPDATE ON publication_answers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('publication-objections', 'objection', 'r ->> ''objection''', '(SELECT o.organisation FROM publication_objections o WHERE o.id = r ->> ''objection'')', '(SELECT o.vehicle FROM publication_objections o WHERE o.id = r ->> ''objection'')', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON publication_objections REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('publication-objections', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
+
 CREATE TRIGGER audit_update AFTER UPDATE ON quotas REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('quotas', 'no', '(r ->> ''organisation'') || ''/'' || (r ->> ''quota_class'')', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON reconciliation_acts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('reconciliation-acts', 'reconciliation, version', 'r ->> ''reconciliation''', '(SELECT c.organisation FROM reconciliations c WHERE c.id = r ->> ''reconciliation'')', 'NULL::text', 'NULL::jsonb');
@@ -7000,6 +7102,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON trip_cost_facts REFERENCING OLD TABL
 CREATE TRIGGER audit_update AFTER UPDATE ON trip_dispatches REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('dispatches', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'r ->> ''vehicle''', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON trip_requests REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-requests', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
+
+CREATE TRIGGER audit_update AFTER UPDATE ON trip_series REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('trip-series', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
 CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit_changes('users', 'id', 'r ->> ''id''', 'r ->> ''organisation''', 'NULL::text', 'NULL::jsonb');
 
@@ -7231,6 +7335,14 @@ CREATE CONSTRAINT TRIGGER number_change_commit AFTER INSERT ON change_commits DE
 
 CREATE TRIGGER plate_swaps_stay BEFORE DELETE OR UPDATE ON plate_swaps FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER publication_answers_stay BEFORE DELETE OR UPDATE ON publication_answers FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER publication_answers_stay_all BEFORE TRUNCATE ON publication_answers FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER publication_objections_stay BEFORE DELETE OR UPDATE ON publication_objections FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER publication_objections_stay_all BEFORE TRUNCATE ON publication_objections FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER quarantine_ended_stay BEFORE DELETE OR UPDATE ON quarantine_ended FOR EACH ROW EXECUTE FUNCTION seal_refuses();
 
 CREATE TRIGGER quotas_stay BEFORE DELETE OR UPDATE ON quotas FOR EACH ROW EXECUTE FUNCTION refuse_change();
@@ -7338,6 +7450,14 @@ CREATE TRIGGER trip_request_events_stay BEFORE DELETE OR UPDATE ON trip_request_
 CREATE TRIGGER trip_request_events_stay_all BEFORE TRUNCATE ON trip_request_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER trip_requests_are_not_removed BEFORE DELETE ON trip_requests FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_series_members_stay BEFORE DELETE OR UPDATE ON trip_series_members FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_series_members_stay_all BEFORE TRUNCATE ON trip_series_members FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_series_stay BEFORE DELETE OR UPDATE ON trip_series FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER trip_series_stay_all BEFORE TRUNCATE ON trip_series FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER vehicle_act_events_stay BEFORE DELETE OR UPDATE ON vehicle_act_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
@@ -7593,6 +7713,9 @@ ALTER TABLE ONLY notice_receipts
 ALTER TABLE ONLY notice_rows
     ADD CONSTRAINT notice_rows_notice_fkey FOREIGN KEY (notice) REFERENCES notices(id);
 
+ALTER TABLE ONLY notices
+    ADD CONSTRAINT notices_replaces_fkey FOREIGN KEY (replaces) REFERENCES notices(id);
+
 ALTER TABLE ONLY oidc_links
     ADD CONSTRAINT oidc_links_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
@@ -7619,6 +7742,12 @@ ALTER TABLE ONLY platform_supervisions
 
 ALTER TABLE ONLY platform_vehicles
     ADD CONSTRAINT platform_vehicles_link_fkey FOREIGN KEY (link) REFERENCES platform_links(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY publication_answers
+    ADD CONSTRAINT publication_answers_objection_fkey FOREIGN KEY (objection) REFERENCES publication_objections(id);
+
+ALTER TABLE ONLY publication_objections
+    ADD CONSTRAINT publication_objections_notice_fkey FOREIGN KEY (notice) REFERENCES notices(id);
 
 ALTER TABLE ONLY quotas
     ADD CONSTRAINT quotas_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
@@ -7721,6 +7850,12 @@ ALTER TABLE ONLY trip_prices
 
 ALTER TABLE ONLY trip_request_events
     ADD CONSTRAINT trip_request_events_paper_fkey FOREIGN KEY (paper) REFERENCES trip_requests(id);
+
+ALTER TABLE ONLY trip_series_members
+    ADD CONSTRAINT trip_series_members_request_fkey FOREIGN KEY (request) REFERENCES trip_requests(id);
+
+ALTER TABLE ONLY trip_series_members
+    ADD CONSTRAINT trip_series_members_series_fkey FOREIGN KEY (series) REFERENCES trip_series(id);
 
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_organisation_fkey FOREIGN KEY (organisation) REFERENCES organisations(id);
@@ -8027,6 +8162,10 @@ CREATE POLICY cleared ON positions TO gongche_cleared USING (true) WITH CHECK (t
 
 CREATE POLICY cleared ON process_samples TO gongche_cleared USING (true) WITH CHECK (true);
 
+CREATE POLICY cleared ON publication_answers TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON publication_objections TO gongche_cleared USING (true) WITH CHECK (true);
+
 CREATE POLICY cleared ON quotas TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON reconciliation_acts TO gongche_cleared USING (true) WITH CHECK (true);
@@ -8084,6 +8223,10 @@ CREATE POLICY cleared ON trip_prices TO gongche_cleared USING (true) WITH CHECK 
 CREATE POLICY cleared ON trip_request_events TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON trip_requests TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON trip_series TO gongche_cleared USING (true) WITH CHECK (true);
+
+CREATE POLICY cleared ON trip_series_members TO gongche_cleared USING (true) WITH CHECK (true);
 
 CREATE POLICY cleared ON vehicle_act_events TO gongche_cleared USING (true) WITH CHECK (true);
 
@@ -8353,6 +8496,10 @@ CREATE POLICY everywhere ON positions TO gongche_everywhere USING (true) WITH CH
 
 CREATE POLICY everywhere ON process_samples TO gongche_everywhere USING (true) WITH CHECK (true);
 
+CREATE POLICY everywhere ON publication_answers TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON publication_objections TO gongche_everywhere USING (true) WITH CHECK (true);
+
 CREATE POLICY everywhere ON quotas TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON reconciliation_acts TO gongche_everywhere USING (true) WITH CHECK (true);
@@ -8410,6 +8557,10 @@ CREATE POLICY everywhere ON trip_prices TO gongche_everywhere USING (true) WITH 
 CREATE POLICY everywhere ON trip_request_events TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON trip_requests TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON trip_series TO gongche_everywhere USING (true) WITH CHECK (true);
+
+CREATE POLICY everywhere ON trip_series_members TO gongche_everywhere USING (true) WITH CHECK (true);
 
 CREATE POLICY everywhere ON vehicle_act_events TO gongche_everywhere USING (true) WITH CHECK (true);
 
@@ -8530,6 +8681,10 @@ ALTER TABLE plate_swaps ENABLE ROW LEVEL SECURITY;
 ALTER TABLE positions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE process_samples ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE publication_answers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE publication_objections ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE quotas ENABLE ROW LEVEL SECURITY;
 
@@ -8833,6 +8988,18 @@ CREATE POLICY reach ON positions FOR SELECT TO gongche_app USING ((EXISTS ( SELE
 
 CREATE POLICY reach ON process_samples FOR SELECT TO gongche_app USING (true);
 
+CREATE POLICY reach ON publication_answers TO gongche_app USING ((EXISTS ( SELECT
+   FROM publication_objections o
+  WHERE (o.id = publication_answers.objection)))) WITH CHECK ((EXISTS ( SELECT
+   FROM publication_objections o
+  WHERE (o.id = publication_answers.objection))));
+
+CREATE POLICY reach ON publication_objections TO gongche_app USING ((EXISTS ( SELECT
+   FROM notices n
+  WHERE (n.id = publication_objections.notice)))) WITH CHECK ((EXISTS ( SELECT
+   FROM notices n
+  WHERE (n.id = publication_objections.notice))));
+
 CREATE POLICY reach ON quotas TO gongche_app USING ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[]))) WITH CHECK ((organisation = ANY (( SELECT reach_units() AS reach_units)::text[])));
 
 CREATE POLICY reach ON reconciliation_acts TO gongche_app USING ((EXISTS ( SELECT
@@ -8936,6 +9103,14 @@ CREATE POLICY reach ON trip_request_events TO gongche_app USING ((EXISTS ( SELEC
   WHERE (r.id = trip_request_events.paper))));
 
 CREATE POLICY reach ON trip_requests TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
+
+CREATE POLICY reach ON trip_series TO gongche_app USING ((units && ( SELECT reach_units() AS reach_units))) WITH CHECK ((units && ( SELECT reach_units() AS reach_units)));
+
+CREATE POLICY reach ON trip_series_members TO gongche_app USING ((EXISTS ( SELECT
+   FROM trip_series s
+  WHERE (s.id = trip_series_members.series)))) WITH CHECK ((EXISTS ( SELECT
+   FROM trip_series s
+  WHERE (s.id = trip_series_members.series))));
 
 CREATE POLICY reach ON vehicle_act_events TO gongche_app USING ((EXISTS ( SELECT
    FROM vehicle_acts a
@@ -9467,6 +9642,8 @@ CREATE POLICY secret ON positions AS RESTRICTIVE TO gongche_app USING (((termina
    FROM terminal_bindings b
   WHERE ((b.terminal_no = positions.terminal_no) AND (b.valid_from <= positions.device_time) AND ((b.valid_to IS NULL) OR (positions.device_time < b.valid_to)))))));
 
+CREATE POLICY secret ON publication_objections AS RESTRICTIVE TO gongche_app USING (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[])))) WITH CHECK (((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))));
+
 CREATE POLICY secret ON reminders AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids)))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((vehicle_no IS NULL) OR (vehicle_no <> ALL (( SELECT hidden_nos() AS hidden_nos)::integer[]))) AND ((order_id IS NULL) OR (cardinality(( SELECT hidden_nos() AS hidden_nos)) = 0) OR (NOT order_hidden(order_id, ( SELECT hidden_ids() AS hidden_ids))))));
 
 CREATE POLICY secret ON rental_proof_vehicles AS RESTRICTIVE TO gongche_app USING ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[]))))) WITH CHECK ((((vehicle IS NULL) OR (vehicle <> ALL (( SELECT hidden_ids() AS hidden_ids)::text[]))) AND ((plate IS NULL) OR (plate <> ALL (( SELECT hidden_plates() AS hidden_plates)::text[])))));
@@ -9572,6 +9749,10 @@ ALTER TABLE trip_prices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE trip_request_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE trip_requests ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE trip_series ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE trip_series_members ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE vehicle_act_events ENABLE ROW LEVEL SECURITY;
 

@@ -51,7 +51,7 @@ from api.live.orders import router as live_orders
 from api.messages.failures import router as message_failures
 from api.messages.own import router as own_channels
 from api.messages.units import router as unit_channels
-from api.notices.endpoints import router as notices
+from api.notices.endpoints import ROUTERS as NOTICES
 from api.operations.endpoints import router as operations
 from api.packing import Packing
 from api.positions.endpoints import router as positions
@@ -70,6 +70,7 @@ from api.statistics.fleet import router as fleet
 from api.statistics.indicators import router as indicators
 from api.statistics.quality import router as data_quality
 from api.statistics.recent import Recent
+from api.statistics.vehicle_costs import router as vehicle_costs
 from api.subscriptions.endpoints import router as subscriptions
 from api.subscriptions.webhooks import router as webhooks
 from api.tracks.endpoints import router as tracks
@@ -78,6 +79,7 @@ from api.trips.dispatches import router as dispatches
 from api.trips.places import router as trip_places
 from api.trips.requests import router as trip_requests
 from api.trips.rules import router as approval_tables
+from api.trips.series import router as trip_series
 from api.vehicles.acts import router as vehicle_acts
 from api.vehicles.documents import router as vehicle_documents
 from api.vehicles.file import router as vehicle_file
@@ -135,6 +137,7 @@ _ROUTERS: Final = (
     operations,
     trip_places,
     trip_requests,
+    trip_series,
     dispatches,
     approval_tables,
     call_backs,
@@ -152,7 +155,7 @@ _ROUTERS: Final = (
     quotas,
     quota_workbook,
     rental_reports,
-    notices,
+    *NOTICES,
     cost_entries,
     driver_costs,
     tariffs,
@@ -160,6 +163,7 @@ _ROUTERS: Final = (
     statement_papers,
     reconciliations,
     indicators,
+    vehicle_costs,
     own_channels,
     unit_channels,
     message_failures,

@@ -34,7 +34,7 @@ _COUNTED: Final = ("/stream",)
 #: What people work on together: it may have moved on, or name what is not there.
 _SUPERVISION: Final = ("/v1/cases", "/v1/complaints", "/v1/tasks", "/v1/messages", "/v1/unit-channels")
 #: Requests and dispatches: the same.
-_TRIPS: Final = ("/v1/trip-requests", "/v1/dispatches", "/v1/approval-tables")
+_TRIPS: Final = ("/v1/trip-requests", "/v1/trip-series", "/v1/dispatches", "/v1/approval-tables")
 #: Costs: the same.
 _COSTS: Final = ("/v1/cost-entries", "/v1/tariffs", "/v1/statements", "/v1/trip-costs", "/v1/reconciliations")
 #: Assessments of units: the same.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -157,6 +158,26 @@ async def carries_of(connection: Connection, vehicles: Collection[str]) -> dict[
         r["vehicle"]: Carries(Body(r["body"]) if r["body"] else None, r["automatic"], r["seats"])
         for r in rows
     }
+
+
+async def described_vehicles(
+    connection: Connection, units: Collection[str], first: date, last: date, *, open_only: bool = False, after: str = "", limit: int
+) -> list[dict[str, Any]]:  # fmt: skip
+    """{id, organisation, plate, energy, make_model, displacement_ml} of vehicles of ``units`` that are official on a day from ``first`` to ``last``, by id behind ``after``.
+    ``open_only``: no secret one (涉密), whoever asks."""
+    rows = await connection.fetch(
+        "SELECT v.id, v.organisation, v.plate, v.energy, COALESCE(p.make_model, '') AS make_model, p.displacement_ml FROM vehicles v"
+        " LEFT JOIN vehicle_particulars p ON p.vehicle = v.id WHERE v.organisation = ANY($1::text[]) AND (v.registered_on IS NULL OR v.registered_on <= $3)"
+        " AND (v.disposed_on IS NULL OR v.disposed_on > $2) AND v.ownership = 'owned' AND v.id > $4 AND NOT ($5 AND v.secret) ORDER BY v.id LIMIT $6",
+        sorted(units), first, last, after, open_only, limit,
+    )  # fmt: skip
+    return [dict(row) for row in rows]
+
+
+async def secret_among(connection: Connection, units: Collection[str], first: date, last: date) -> int:
+    """How many vehicles of ``units``, within reach, ``described_vehicles`` leaves out because they are secret."""
+    found: int = await connection.fetchval("SELECT secret_among($1::text[], $2, $3)", sorted(units), first, last)  # fmt: skip
+    return found
 
 
 async def plates_held(connection: Connection, vehicle: str) -> list[dict[str, Any]]:

@@ -145,6 +145,10 @@ async def _mappings(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.
     return await client.get("/v1/voucher-mappings", params={"organisation": unit})
 
 
+async def _vehicle_costs(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Response:
+    return await client.get("/v1/vehicle-costs", params={"organisation": unit, "period": "202601"})
+
+
 async def _indicators(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Response:
     return await client.get("/v1/indicators", params={"organisation": unit, "period": "202601"})
 
@@ -222,6 +226,7 @@ def lines(case: Any, get: Any, file: Any) -> dict[tuple[str, str], Any]:
         ("GET", "/v1/voucher-mappings"): case(_mappings, read, foreign=alike),
         ("PUT", "/v1/voucher-mappings/{id}"): case(_send("PUT", "voucher-mappings/{unit}", lambda unit: {}), reconcile),
         ("GET", "/v1/indicators"): case(_indicators, read),
+        ("GET", "/v1/vehicle-costs"): case(_vehicle_costs, read),
         ("GET", "/v1/reconciliations"): case(get("/v1/reconciliations"), read, foreign=None),
         ("POST", "/v1/reconciliations"): case(_reconciled, reconcile),
         ("GET", "/v1/reconciliations/{id}"): case(get("/v1/reconciliations/run-{unit}"), read),

@@ -19,6 +19,7 @@ OWNED: Final = {
     "quotas": "organisation", "vehicle_quota_places": "vehicle", "vehicle_acts": "id", "vehicle_act_events": "act", "vehicle_act_numbers": "organisation",
     "rental_reports": "id", "rental_proofs": "report", "rental_proof_vehicles": "report", "rental_numbers": "pool",
     "notices": "id", "notice_rows": "notice", "notice_receipts": "notice", "notice_numbers": "organisation",
+    "publication_objections": "id", "publication_answers": "objection",
 }  # fmt: skip
 _REASON: Final = {"reason": "说明理由五字"}
 _STEPS: Final[dict[ActStep, dict[str, Any]]] = {
@@ -85,6 +86,14 @@ async def fill(pool: asyncpg.Pool, unit: str) -> None:
         "INSERT INTO notice_receipts (notice, person, person_name, organisation) VALUES ($1, 'user:x', $2, $3)", f"told-{unit}", f"张三{unit}", unit
     )  # fmt: skip
     await pool.execute("INSERT INTO notice_numbers VALUES ($1, 2026, 1)", unit)
+    await pool.execute(
+        "INSERT INTO publication_objections (id, notice, row_no, vehicle, organisation, person, person_name, reason) VALUES ($1, $2, 1, $3, $4, 'user:x', 'x', $5)",
+        f"objection-{unit}", f"told-{unit}", f"car-{unit}", unit, f"张三{unit}",
+    )  # fmt: skip
+    await pool.execute(
+        "INSERT INTO publication_answers (objection, upheld, reason, answered_by, answered_name) VALUES ($1, true, $2, '{user:x}', 'x')",
+        f"objection-{unit}", f"张三{unit}",
+    )  # fmt: skip
 
 
 Call = Callable[[httpx.AsyncClient, str, Any], Awaitable[httpx.Response]]
@@ -146,6 +155,13 @@ def _notice(path: str, body: dict[str, Any]) -> Call:
     return call
 
 
+def _send(path: str, body: dict[str, Any]) -> Call:
+    async def call(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Response:
+        return await client.post(f"/v1/{path.format(unit=unit)}", json=body)
+
+    return call
+
+
 async def _withdraw(client: httpx.AsyncClient, unit: str, _world: Any) -> httpx.Response:
     return await client.post(f"/v1/notices/told-{unit}:withdraw", json=_REASON)
 
@@ -199,6 +215,21 @@ def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
         ("POST", "/v1/notices"): case(_notice("notices", {"title": "x", "body": "x"}), publish, own=people),
         ("POST", "/v1/publications"): case(
             _notice("publications", days | {"kind": "disposals"}), publish, own=people
+        ),
+        ("POST", "/v1/publications:preview"): case(
+            _notice("publications:preview", days | {"kind": "disposals"}), publish
+        ),
+        ("GET", "/v1/notices/{id}/rows/{no}"): case(
+            get("/v1/notices/told-{unit}/rows/1"), ("costs:read", "notices:publish")
+        ),
+        ("POST", "/v1/notices/{id}:object"): case(
+            _notice("notices/told-{unit}:object", _REASON), told, own=people
+        ),
+        ("GET", "/v1/publication-objections"): case(get("/v1/publication-objections"), told, foreign=None),
+        ("POST", "/v1/publication-objections/{id}:answer"): case(
+            _send("publication-objections/objection-{unit}:answer", {"upheld": False} | _REASON),
+            publish,
+            own=people,
         ),
         ("POST", "/v1/notices/{id}:read"): case(_notice("notices/told-{unit}:read", {}), told, own=people),
         ("POST", "/v1/notices/{id}:withdraw"): case(_withdraw, publish, own=frozenset({200, 409})),

@@ -23,6 +23,9 @@ _TIMES: Final = {
     "planned_return": "2030-03-02T12:00:00+08:00",
 }
 _TABLE: Final = {"positions": [{"code": "x", "name": "x"}], "rows": [{"name": "x", "chain": ["x"]}]}
+_RULE: Final = {
+    "rhythm": "daily", "every": 1, "weekdays": [], "until": "2030-03-04", "holidays": "keep", "skipped": [],
+}  # fmt: skip
 _BODIES: Final[dict[TripAction, dict[str, Any]]] = {
     TripAction.NOTE: {"text": "x"}, TripAction.DEPART: {"odometer_m": 1}, TripAction.RETURN: {"odometer_m": 1}, TripAction.REASSIGN: _REASON | {"driver": "x"},
     TripAction.CHANGE: _REASON | {"stops": [_PLACE]}, TripAction.JOIN: {"request": {"id": "x", "version": 1}},
@@ -42,6 +45,7 @@ def _contents(unit: str) -> dict[str, Any]:
 OWNED = {
     "driver_accounts": "driver", "trip_requests": "id", "trip_dispatches": "id", "trip_links": "dispatch_id",
     "trip_numbers": "organisation", "trip_request_events": "paper", "trip_dispatch_events": "paper",
+    "trip_series": "id", "trip_series_members": "series",
 }  # fmt: skip
 
 
@@ -78,6 +82,13 @@ async def fill_trips(pool: asyncpg.Pool, unit: str) -> None:
                 f"INSERT INTO {table} (paper, version, step, at, actor, persons, actor_name, body) VALUES ($1, 1, $2, now(), 'user:x', '{{user:x}}', 'x', $3)",  # noqa: S608 - constants
                 paper, step, body,
             )  # fmt: skip
+        await connection.execute(
+            "INSERT INTO trip_series (id, organisation, units, rule, created_by, created_by_name) VALUES ($1, $2, ARRAY[$2], $3, 'user:x', $4)",
+            f"series-{unit}", unit, _RULE, f"张三{unit}",
+        )  # fmt: skip
+        await connection.execute(
+            "INSERT INTO trip_series_members VALUES ($1, 1, $2)", f"series-{unit}", request
+        )
         await connection.execute("INSERT INTO trip_numbers VALUES ('dispatch', $1, 2030, 1)", unit)
         await connection.execute(
             "INSERT INTO approval_tables VALUES ($1, 1, $2, 'user:x', $3, now(), now(), NULL)",
@@ -129,6 +140,20 @@ async def _account(client: httpx.AsyncClient, unit: str, world: Any) -> httpx.Re
     return answer
 
 
+def _series(unit: str) -> dict[str, Any]:
+    return {
+        "first": _contents(unit),
+        "rhythm": "daily",
+        "until": "2030-03-04",
+        "holidays": "keep",
+        "hand_in": False,
+    }
+
+
+def _of_series(more: dict[str, Any]) -> Callable[[str], Any]:
+    return lambda unit: {"members": [{"id": f"request-{unit}", "version": 1}]} | more
+
+
 def _emergency(unit: str) -> dict[str, Any]:
     return _REASON | {
         "organisation": unit,
@@ -159,6 +184,7 @@ def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
             _send("POST", "dispatches", lambda unit: {"requests": [{"id": f"request-{unit}", "version": 1}], "vehicle": f"car-{unit}"}), send, own=_NO_PERSON
         ),
         ("POST", "/v1/dispatches:suggest"): case(_send("POST", "dispatches:suggest", lambda unit: {"requests": [f"request-{unit}"]}), send, own=frozenset({200, 409})),
+        ("POST", "/v1/dispatches:pool"): case(_send("POST", "dispatches:pool", lambda unit: {"requests": [f"request-{unit}"]}), send, own=frozenset({200, 409})),
         # 422: where another operation has sealed the vehicle before.
         ("POST", "/v1/dispatches:emergency"): case(_send("POST", "dispatches:emergency", _emergency), ("trips:dispatch", "trips:drive"), own=_NO_PERSON | {422}),
         ("GET", "/v1/approval-tables"): case(
@@ -171,6 +197,19 @@ def lines(case: Any, get: Any) -> dict[tuple[str, str], Any]:
         ("GET", "/v1/drivers/{id}/account"): case(get("/v1/drivers/driver-{unit}/account"), ("trips:rules", "trips:dispatch")),
         ("PUT", "/v1/drivers/{id}/account"): case(_send("PUT", "drivers/driver-{unit}/account", lambda unit: {"user": f"drives-{unit}"}), rules),
         ("DELETE", "/v1/drivers/{id}/account"): case(_account, rules),
+    }  # fmt: skip
+    ask = ("trips:apply", "trips:enter")
+    found |= {
+        ("POST", "/v1/trip-series:preview"): case(_send("POST", "trip-series:preview", _series), ask, own=frozenset({200, 403})),
+        ("POST", "/v1/trip-series"): case(_send("POST", "trip-series", _series), ask, own=frozenset({201, 403})),
+        ("GET", "/v1/trip-series/{id}"): case(get("/v1/trip-series/series-{unit}"), reads, own=some),
+        ("POST", "/v1/trip-series/{id}:assign"): case(_send("POST", "trip-series/series-{unit}:assign", _of_series({"vehicle": "x"})), send),
+        **{
+            ("POST", f"/v1/trip-series/{{id}}:{what}"): case(_send("POST", f"trip-series/series-{{unit}}:{what}", _of_series(more)), needs, own=some)
+            for what, more, needs in (
+                ("submit", {}, ask), ("stop", _REASON, ask), ("approve", {}, ("trips:approve",)), ("reject", _REASON, ("trips:approve",)),
+            )
+        },
     }  # fmt: skip
     for paper, steps, path, table in (
         (Paper.REQUEST, REQUEST_STEPS, ("trip-requests", "request"), "trip_requests"),

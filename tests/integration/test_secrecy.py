@@ -37,7 +37,7 @@ NEEDED: Final = {name for needs in READS for name in needs} - {"secret:read"}
 
 #: What is found by an id that says nothing of a vehicle.
 OF_NO_VEHICLE: Final = (
-    "organisations", "drivers", "driver-leaves", "driver-score-tables", "call-back-draws", "complaints", "assessment-disputes", "unit-channels", "trip-requests", "statements", "rental-reports", "notices", "reconciliations",
+    "organisations", "drivers", "driver-leaves", "driver-score-tables", "call-back-draws", "complaints", "assessment-disputes", "unit-channels", "trip-requests", "trip-series", "statements", "rental-reports", "notices", "reconciliations",
 )  # fmt: skip
 #: Who people and programs are, and how they come in (migrations/0030_people.sql).
 PEOPLE: Final = [

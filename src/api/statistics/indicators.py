@@ -26,11 +26,11 @@ from runtime.units import midnight
 READ: Final = "costs:read"
 router = APIRouter(prefix="/v1", tags=["statistics"])
 #: A month, a quarter, a year.
-_PERIOD: Final = r"^20[0-9]{2}(0[1-9]|1[0-2]|Q[1-4])?$"
+PERIOD_PATTERN: Final = r"^20[0-9]{2}(0[1-9]|1[0-2]|Q[1-4])?$"
 _PARTS: Final = re.compile(r"(\d{4})(?:Q(\d)|(\d{2}))?")
 _DIGITS: Final = 6
 #: Each is some hundred thousand records in memory.
-_running = asyncio.Semaphore(2)
+computing_turns: Final = asyncio.Semaphore(2)
 
 
 class IndicatorValue(BaseModel):
@@ -81,14 +81,14 @@ class Indicators(BaseModel):
 async def indicators(
     request: Request,
     period: Annotated[
-        str, Query(pattern=_PERIOD, description="yyyymm、yyyyQn 或 yyyy / a month, a quarter, a year")
+        str, Query(pattern=PERIOD_PATTERN, description="yyyymm、yyyyQn 或 yyyy / a month, a quarter, a year")
     ],
     organisation: Annotated[str, Query(min_length=1, max_length=MAX_ID, json_schema_extra=PLAIN)],
 ) -> Response:
     """Of a unit and those below it, computed from the records as they are now. Secret vehicles that you may not know are in none of the numbers."""
     refuse_controls(organisation)
     within = span_of(period)
-    await take_place(_running, 10, "指标计算繁忙，请稍后重试 · too many indicators at once; try again")
+    await take_place(computing_turns, 10, "指标计算繁忙，请稍后重试 · too many indicators at once; try again")
     try:
         async with scoped(request, READ, read_only=True) as connection:
             units = await units_below(connection, [organisation])
@@ -99,7 +99,7 @@ async def indicators(
             facts = await load_facts(connection, units, within)
         found = await asyncio.to_thread(compute, facts)
     finally:
-        _running.release()
+        computing_turns.release()
     return json_response(
         {
             "organisation": organisation, "period": period, "since": within[0], "until": within[1], "as_of": facts.now,

@@ -24,8 +24,8 @@ from api.http import (
 )
 from api.trips.common import READS, database, write
 from api.trips.requests import Id, taken
-from api.trips.schemas import DispatchPlan, TripDispatchPage, TripDispatchView, TripStepTaken
-from office.dispatch import assigning, listing, sending, suggesting
+from api.trips.schemas import DispatchPlan, PoolPlan, TripDispatchPage, TripDispatchView, TripStepTaken
+from office.dispatch import assigning, listing, pooling, sending, suggesting
 from office.dispatch.asking import desk_of
 from office.dispatch.contents import COMMANDS, DispatchEmergency, DispatchNew, DispatchSuggest
 from office.dispatch.threads import DispatchThread
@@ -95,6 +95,22 @@ async def suggest(request: Request) -> Response:
     async with request.app.state.plan_turns, database(request) as connection:
         return json_response(
             await suggesting.suggest(
+                connection, actor_of(request), given.requests, request.app.state.travel_times
+            )
+        )
+
+
+@router.post(
+    "/dispatches:pool", summary="合乘建议 / which requests could share a vehicle", response_model=PoolPlan,
+    dependencies=[require("trips:dispatch")], openapi_extra=body_of(DispatchSuggest),
+)  # fmt: skip
+async def pool(request: Request) -> Response:
+    """Pairs of the requests that agree to be pooled, with the way, the detour of each and what is saved, and the vehicle that suits both best. Nothing is written: send `assignment` to
+    `POST /v1/dispatches`."""
+    given = await read_model(request, DispatchSuggest)
+    async with request.app.state.plan_turns, database(request) as connection:
+        return json_response(
+            await pooling.suggest_pools(
                 connection, actor_of(request), given.requests, request.app.state.travel_times
             )
         )

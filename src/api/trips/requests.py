@@ -61,13 +61,16 @@ async def list_requests(
     late: Annotated[bool, Query(description="逾期补单: whose paper was not there in time")] = False,
     planned_from: Annotated[QueryTime | None, Query(description="planned departure at or after")] = None,
     planned_to: Annotated[QueryTime | None, Query(description="planned departure before")] = None,
+    series: Annotated[
+        str | None, Query(max_length=MAX_ID, json_schema_extra=PLAIN, description="of this series")
+    ] = None,
 ) -> Response:
     """What the caller may see: his own, and all of a unit with `trips:read`, `trips:enter`, `trips:approve` or `trips:dispatch` there. `organisation`: with the
     units below it."""
-    refuse_controls(organisation)
+    refuse_controls(organisation, series)
     after = read_moment("trip-requests", cursor)
     asked = listing.RequestFilter(
-        state, organisation, kind, mine, to_decide, late, planned_from, planned_to
+        state, organisation, kind, mine, to_decide, late, planned_from, planned_to, series
     )  # fmt: skip
     async with database(request) as connection:
         found = await listing.list_requests(connection, actor_of(request), asked, limit, after)

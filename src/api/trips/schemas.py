@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel
 
 from api.answers import page_of
+from office.dispatch.planner.pooling import PoolBar
 from office.requests.table import TripAction, TripState
 
 Kind = Literal["normal", "emergency", "backfill"]
@@ -36,7 +37,7 @@ class TripEntry(BaseModel):
 
 
 class TripRequestRow(BaseModel):
-    """A request as it is listed. `dispatch_states`: of its dispatches. `against`: of an expired one, who did not decide."""
+    """A request as it is listed. `series`: the series that it is of. `dispatch_states`: of its dispatches. `against`: of an expired one, who did not decide."""
 
     id: str
     organisation: str
@@ -60,6 +61,7 @@ class TripRequestRow(BaseModel):
     paper_late: bool
     against: str | None
     rating: int | None
+    series: str | None
     dispatch_states: list[TripState]
 
 
@@ -304,6 +306,76 @@ class DispatchPlan(BaseModel):
     moved: list[str]
     empty_m: int
     cost_fen: int
+    travel: str
+    unknown: list[PlannerUnknown]
+
+
+class PoolHalt(BaseModel):
+    """Where the vehicle stops for somebody: `board`, `stop` (his destination), `collect` (there again, when he is done), `home`."""
+
+    request: str
+    what: Literal["board", "stop", "collect", "home"]
+    place: str
+    at: datetime
+
+
+class PoolRider(BaseModel):
+    """A request of a pair. `detour_s`: longer on the way than alone, out and home together."""
+
+    id: str
+    version: int
+    number: str | None
+    organisation: str
+    detour_s: int
+
+
+class PoolAssignment(BaseModel):
+    """What to send to `POST /v1/dispatches` to take it as it is."""
+
+    requests: list[dict[str, Any]]
+    vehicle: str
+    driver: str | None
+    planned_departure: datetime
+    planned_return: datetime
+    suggestion: dict[str, Any]
+
+
+class PoolPair(BaseModel):
+    """Two requests that could share a vehicle. `alone_m`, `together_m`: driven with two vehicles, with one; `saved_fen`: what is not driven at `planner.empty_fen_km`.
+    `assignment`: with the vehicle that suits both best, `terms` its price; null: none can be sent, `reasons` of the nearest say why."""
+
+    riders: list[PoolRider]
+    halts: list[PoolHalt]
+    planned_departure: datetime
+    planned_return: datetime
+    passengers: int
+    alone_m: int
+    together_m: int
+    saved_m: int
+    saved_fen: int
+    assignment: PoolAssignment | None
+    plate: str | None
+    driver_name: str | None
+    cost_fen: int | None
+    terms: list[CandidateTerm]
+    reasons: list[CandidateReason]
+
+
+class PoolBarred(BaseModel):
+    """A request that is in no pair, and why."""
+
+    request: str
+    code: PoolBar
+    text: str
+
+
+class PoolPlan(BaseModel):
+    """Pairs, the largest saving first; nothing is assigned by it. `more`: pairs that save less and are not shown."""
+
+    items: list[PoolPair]
+    more: int
+    barred: list[PoolBarred]
+    saved_m: int
     travel: str
     unknown: list[PlannerUnknown]
 

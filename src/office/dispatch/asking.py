@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from office.dispatch import opening
-from office.dispatch.papers import Desk, add_to_dispatch, add_to_request, begin_with
+from office.dispatch.papers import Desk, Told, add_to_dispatch, add_to_request, begin_with
 from office.dispatch.terms import confirmed_at
 from office.dispatch.threads import (
     MAX_EVENTS,
@@ -164,9 +164,9 @@ async def scope_of(desk: Desk, contents: RequestContents) -> str:
 
 
 async def step(
-    connection: Connection, actor: Actor, id: str, what: TripAction, command: Command
-) -> RequestThread:
-    """Take a step; the request after it. In the caller's transaction.
+    connection: Connection, actor: Actor, id: str, what: TripAction, command: Command, told: set[Told] | None = None
+) -> RequestThread:  # fmt: skip
+    """Take a step; the request after it. In the caller's transaction. ``told``: as of ``Desk``.
 
     Raises NotThereError, NotAllowedError, StepRefusedError, StaleError, InvalidError; then nothing was written."""
     thread = await seen(connection, actor, id, lock=True)
@@ -175,7 +175,7 @@ async def step(
         raise StaleError(Paper.REQUEST, request.version, request.state)
     if what in _AT_WILL and request.version >= MAX_EVENTS:
         raise InvalidError("", "本单的办理记录过多，只能继续办结 · too many entries: bring it to its end")
-    desk = await desk_of(connection, actor)
+    desk = replace(await desk_of(connection, actor), told=told)
     what, persons = await allowed(desk, actor, request, what)
     body = await _body(desk, actor, thread, what, command)
     thread = await add_to_request(desk, thread, what, persons, body)

@@ -14,6 +14,7 @@ from office.dispatch.drives import back_today, tired
 from office.dispatch.driving import REST_S
 from office.dispatch.fitness import Fitness, fitness
 from office.dispatch.planner.facts import Busy, Car, Driver, Facts, Point, Told, Trip
+from office.dispatch.planner.pooling import Rider
 from office.dispatch.planner.reasons import Why
 from office.dispatch.planner.travel import seconds_of, straight_m
 from office.dispatch.planner.weights import Weights
@@ -102,6 +103,14 @@ async def gather(connection: Connection, clocks: Clocks, threads: Sequence[Reque
         facts, weights_of(clocks, threads[0].paper.pool, now), {v.id: v for v, _ in found},
         {id: name for id, name, _ in people}, taken,
     )  # fmt: skip
+
+
+def rider_of(thread: RequestThread) -> Rider:
+    """A request as one that may share a vehicle. Raises DeclinedError."""
+    contents = thread.paper.contents
+    trip = _request(thread)
+    stops = tuple(_points([Place.model_validate(place) for place in contents["stops"]]))
+    return Rider(trip, stops, bool(contents.get("pool_consent")), contents.get("driver_mode", "with_driver") == "with_driver")  # fmt: skip
 
 
 def _request(thread: RequestThread) -> Trip:

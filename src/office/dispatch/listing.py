@@ -23,7 +23,7 @@ from runtime.connection import Connection
 _REQUEST: Final = (
     "t.id, t.organisation, t.pool, t.number, t.kind, t.state, t.version, t.category, t.purpose, t.passengers, t.applicant_name,"
     " t.approver_name, t.planned_departure, t.planned_return, t.created_at, t.submitted_at, t.approved_at, t.paper_due, t.paper_late,"
-    " t.against, t.rating"
+    " t.against, t.rating, (SELECT m.series FROM trip_series_members m WHERE m.request = t.id) AS series"
 )
 _DISPATCH: Final = (
     "t.id, t.organisation, t.pool, t.number, t.kind, t.state, t.version, t.vehicle, t.plate, t.driver, t.driver_name,"
@@ -46,6 +46,7 @@ class RequestFilter:
     late: bool = False
     planned_from: datetime | None = None
     planned_to: datetime | None = None
+    series: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,8 @@ async def _filter_requests(
         asked.add("t.planned_departure >= {}", filters.planned_from)
     if filters.planned_to is not None:
         asked.add("t.planned_departure < {}", filters.planned_to)
+    if filters.series is not None:
+        asked.add("t.id IN (SELECT m.request FROM trip_series_members m WHERE m.series = {})", filters.series)
     if filters.to_decide:
         # By himself, and for those who have delegated their right to him; never his own.
         keys = sorted(

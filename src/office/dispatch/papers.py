@@ -12,6 +12,7 @@ from office.dispatch.dispatch import WRITES_ORDER, Dispatch
 from office.dispatch.dispatch import advance as advance_dispatch
 from office.dispatch.dispatch import begin as begin_dispatch
 from office.dispatch.orders import write_order
+from office.dispatch.series_rows import told_of_another
 from office.dispatch.terms import end_of, next_look_at_dispatch, next_look_at_request
 from office.dispatch.threads import (
     Clocks,
@@ -32,15 +33,20 @@ from office.requests.table import OVER, Paper, TripAction, TripState
 from office.supervision.actors import Actor
 from runtime.connection import Connection
 
+#: (step, who or which unit, where or what he may do there).
+Told = tuple[TripAction, str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A transaction in which papers are worked on. ``actor`` None = the program by itself."""
+    """A transaction in which papers are worked on. ``actor`` None = the program by itself. ``told``: of steps on many requests, who was told of which step already: nobody
+    is told twice; None = each is told of."""
 
     connection: Connection
     clocks: Clocks
     now: datetime
     actor: Actor | None = None
+    told: set[Told] | None = None
 
     def entry(self, event: Event) -> Entry:
         return Entry(event) if self.actor is None or not event.persons else entry_of(self.actor, event)
@@ -125,6 +131,8 @@ async def set_paper_due(desk: Desk, thread: RequestThread, returned: datetime) -
 
 
 async def _tell_of_request(desk: Desk, id: str, request: Request, step: TripAction) -> None:
+    if step is TripAction.ESCALATE and await told_of_another(desk.connection, id):
+        return
     unit, pool = request.organisation, request.pool
     own = [(key, unit) for key in sorted(request.own)]
     persons: list[tuple[str, str]] = []
@@ -145,6 +153,10 @@ async def _tell_of_request(desk: Desk, id: str, request: Request, step: TripActi
         persons = own
     elif step is TripAction.CANCEL:
         units = [(pool, "trips:dispatch")]
+    if desk.told is not None:
+        persons = [each for each in persons if (step, *each) not in desk.told]
+        units = [each for each in units if (step, *each) not in desk.told]
+        desk.told.update((step, *each) for each in (*persons, *units))
     await tell(
         desk.connection, Paper.REQUEST, id, number=request.number, step=step, state=request.state, at=desk.now,
         to_persons=persons, to_units=units,

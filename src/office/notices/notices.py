@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from office.notices.contents import (
     COLUMNS,
     KIND_NAMES,
     PUBLISH,
+    Edition,
     NoticeKind,
     NoticeNew,
     NoticeReading,
@@ -18,8 +19,11 @@ from office.notices.contents import (
     PublishedRow,
     frozen_sha256,
 )
+from office.notices.problems import no_person, no_such_notice
+from office.notices.standing import take_place
 from office.supervision.actors import Actor, persons_for
 from registry.organisations import organisation_exists, units_below
+from registry.vehicles import vehicles_by_id
 from runtime.connection import Connection
 from runtime.errors import DeclinedError, InvalidError, NotThereError
 from runtime.units import CHINA
@@ -27,7 +31,7 @@ from runtime.units import CHINA
 #: Rows of a publication.
 MOST_ROWS: Final = 5_000
 _COLUMNS: Final = (
-    "n.id, n.number, n.organisation, n.roles, n.kind, n.title, n.valid_to, n.pinned, n.receipt, n.rows, encode(n.sha256, 'hex') AS sha256, n.published_at,"
+    "n.id, n.number, n.organisation, n.roles, n.kind, n.title, n.valid_to, n.pinned, n.receipt, n.rows, encode(n.sha256, 'hex') AS sha256, n.edition, n.replaces, n.published_at,"
     " n.published_by_name AS published_by, n.withdrawn_at, n.withdrawn_by_name AS withdrawn_by, n.withdraw_reason"
 )
 #: Of notice ``n``: when the person ``$1`` read and confirmed it first.
@@ -42,42 +46,32 @@ _FOR: Final = (
 
 
 async def publish(
-    connection: Connection, actor: Actor, given: NoticeNew | PublicationNew, rows: Sequence[PublishedRow] = ()
-) -> str:
-    """Publish a notice, or a publication with its rows; its id. Raises InvalidError, NotAllowedError."""
+    connection: Connection, actor: Actor, given: NoticeNew | PublicationNew, rows: Sequence[PublishedRow] = (), terms: Mapping[str, Any] | None = None
+) -> str:  # fmt: skip
+    """Publish a notice, or a publication with its rows and ``terms``; its id. One that replaces another withdraws it. Raises InvalidError, NotAllowedError, DeclinedError."""
     unit, kind = (
         given.organisation,
         NoticeKind(given.kind) if isinstance(given, PublicationNew) else NoticeKind.NOTICE,
     )
-    if not await organisation_exists(connection, unit):
-        raise InvalidError(
-            "/organisation",
-            f"单位 {unit} 未登记，或不在您的范围内 · no such unit, or it is not yours: {unit}",
-        )
-    await persons_for(connection, actor, unit, PUBLISH)
+    below = await may_publish(connection, actor, given)
     if not actor.human:
-        error = DeclinedError(
-            "no-person", "发布须由负责人本人登录办理，程序不能代办 · a person publishes, not a program"
-        )
-        error.status = 403
-        raise error
-    below = await units_below(connection, [unit])
-    if strange := sorted(set(given.units) - below):
-        raise InvalidError("/units", f"不是发布单位的下属单位，请核对：{'、'.join(strange[:10])} · not below who publishes: {', '.join(strange[:10])}")  # fmt: skip
+        raise no_person()
     now: datetime = await connection.fetchval("SELECT clock_timestamp()")
     if given.valid_to is not None and given.valid_to < now.astimezone(CHINA).date():
         raise InvalidError("/valid_to", "有效期已过，请填写今天或以后的日期 · it would have ended already")
     if len(rows) > MOST_ROWS:
         raise InvalidError(
-            "/first", f"超过 {MOST_ROWS} 行，请缩短期间 · more than {MOST_ROWS} rows: take fewer days"
-        )
-    said = "\n".join([given.title, given.body, *(cell for row in rows for cell in row.cells)])
-    if await connection.fetchval("SELECT names_a_secret($1)", said):
+            "/first", f"超过 {MOST_ROWS} 行，请缩短期间，或分单位公示 · more than {MOST_ROWS} rows: take fewer days, or fewer units"
+        )  # fmt: skip
+    if await connection.fetchval("SELECT names_a_secret($1)", _words(given, rows)):
         raise InvalidError(
             "/body",
-            "标题或正文提到涉密车辆，不得发布，请删去 · the text names a secret vehicle: take that out",
+            "标题、正文或说明提到涉密车辆，不得发布，请删去 · the text names a secret vehicle: take that out",
         )
     units = sorted(below if not given.units else await units_below(connection, given.units))
+    edition = Edition()
+    if isinstance(given, PublicationNew):
+        edition = Edition(terms or {}, *await take_place(connection, given, units))
     year = now.astimezone(CHINA).year
     last = await connection.fetchval(
         "INSERT INTO notice_numbers (organisation, year, last) VALUES ($1, $2, 1)"
@@ -85,18 +79,48 @@ async def publish(
         unit, year,
     )  # fmt: skip
     id, number = f"GG-{secrets.token_hex(8).upper()}", f"告〔{year}〕{unit}-{last:04d}号"
-    sha256 = frozen_sha256(number, kind, given.title, given.body, given.valid_to, rows)
+    if edition.replaces is not None and isinstance(given, PublicationNew):
+        await _withdrawn(connection, actor, edition.replaces, f"由 {number} 更正：{given.reason}")
+    sha256 = frozen_sha256(number, kind, given.title, given.body, given.valid_to, rows, edition)
     await connection.execute(
         "INSERT INTO notices (id, number, organisation, units, roles, kind, title, body, valid_to, pinned, receipt, columns, rows, sha256, published_at,"
-        " published_by, published_by_name) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        " published_by, published_by_name, terms, edition, replaces) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         id, number, unit, units, sorted(set(given.roles)), kind, given.title, given.body, given.valid_to, given.pinned, given.receipt,
         [name for name, _ in COLUMNS[kind]], len(rows), sha256, now, actor.person, actor.subject.name,
+        dict(edition.terms), edition.number, edition.replaces,
     )  # fmt: skip
     await connection.executemany(
-        "INSERT INTO notice_rows (notice, no, vehicle, cells) VALUES ($1, $2, $3, $4)",
-        [(id, no, row.vehicle, list(row.cells)) for no, row in enumerate(rows, 1)],
+        "INSERT INTO notice_rows (notice, no, vehicle, cells, basis) VALUES ($1, $2, $3, $4, $5)",
+        [(id, no, row.vehicle, list(row.cells), dict(row.basis)) for no, row in enumerate(rows, 1)],
     )
     return id
+
+
+async def may_publish(
+    connection: Connection, actor: Actor, given: NoticeNew | PublicationNew
+) -> frozenset[str]:
+    """The units below who publishes. Raises InvalidError for units that are not, NotAllowedError."""
+    unit = given.organisation
+    if not await organisation_exists(connection, unit):
+        raise InvalidError(
+            "/organisation",
+            f"单位 {unit} 未登记，或不在您的范围内 · no such unit, or it is not yours: {unit}",
+        )
+    await persons_for(connection, actor, unit, PUBLISH)
+    below = await units_below(connection, [unit])
+    if strange := sorted(set(given.units) - below):
+        raise InvalidError("/units", f"不是发布单位的下属单位，请核对：{'、'.join(strange[:10])} · not below who publishes: {', '.join(strange[:10])}")  # fmt: skip
+    return below
+
+
+def _words(given: NoticeNew | PublicationNew, rows: Sequence[PublishedRow]) -> str:
+    """What people have written of it. The figures of a fuel table are none: the number of a secret vehicle may be like one of them."""
+    said = [given.title, given.body]
+    if isinstance(given, PublicationNew):
+        said += [given.phone, given.reason, *(remark.text for remark in given.remarks)]
+        if given.kind != "fuel":
+            said += [cell for row in rows for cell in row.cells]
+    return "\n".join(said)
 
 
 async def withdraw(connection: Connection, actor: Actor, id: str, reason: str) -> None:
@@ -105,6 +129,10 @@ async def withdraw(connection: Connection, actor: Actor, id: str, reason: str) -
     if row is None:
         raise no_such_notice(id)
     await persons_for(connection, actor, row["organisation"], PUBLISH)
+    await _withdrawn(connection, actor, id, reason)
+
+
+async def _withdrawn(connection: Connection, actor: Actor, id: str, reason: str) -> None:
     done = await connection.fetchval(
         "UPDATE notices SET withdrawn_at = clock_timestamp(), withdrawn_by = $2, withdrawn_by_name = $3, withdraw_reason = $4"
         " WHERE id = $1 AND withdrawn_at IS NULL RETURNING true",
@@ -116,13 +144,9 @@ async def withdraw(connection: Connection, actor: Actor, id: str, reason: str) -
 
 async def note_reading(connection: Connection, actor: Actor, id: str, given: NoticeReading) -> None:
     """Somebody has read a notice for one of his units; again changes nothing. Raises NotThereError, InvalidError."""
-    row = await _row(connection, actor, id)
+    row = await notice_for(connection, actor, id)
     if not actor.human:
-        error = DeclinedError(
-            "no-person", "回执须由本人登录办理，程序不能代办 · a person confirms, not a program"
-        )
-        error.status = 403
-        raise error
+        raise no_person()
     mine = await connection.fetchval(
         "SELECT $2 = ANY (units) AND $2 = ANY (within_reach(ARRAY[$2])) FROM notices WHERE id = $1",
         id,
@@ -145,9 +169,9 @@ async def note_reading(connection: Connection, actor: Actor, id: str, given: Not
         )  # fmt: skip
 
 
-def no_such_notice(id: str) -> NotThereError:
-    """Also for one that is not for the caller."""
-    return NotThereError(f"没有这份通知、公示，或不是发给您的 · no such notice, or it is not for you: {id}")
+def visible_to(actor: Actor) -> tuple[str, list[Any]]:
+    """A condition on a notice ``n`` that is for somebody, or that he may publish; its arguments, the first three of a query: his key is ``$1``."""
+    return _FOR, list(_who(actor))
 
 
 def _who(actor: Actor) -> tuple[str, list[str], list[str] | None]:
@@ -155,9 +179,10 @@ def _who(actor: Actor) -> tuple[str, list[str], list[str] | None]:
     return actor.person, sorted(actor.subject.roles()), None if reach is None else sorted(reach)
 
 
-async def _row(connection: Connection, actor: Actor, id: str) -> Any:
+async def notice_for(connection: Connection, actor: Actor, id: str) -> Any:
+    """A notice that is for the caller, or that he may publish. Raises NotThereError."""
     row = await connection.fetchrow(
-        f"SELECT {_COLUMNS}, n.body, n.columns, mine.read_at, mine.confirmed_at FROM notices n{_MINE} WHERE {_FOR} AND n.id = $4",  # noqa: S608 - constants
+        f"SELECT {_COLUMNS}, n.body, n.columns, n.terms, (SELECT r.id FROM notices r WHERE r.replaces = n.id) AS replaced_by, mine.read_at, mine.confirmed_at FROM notices n{_MINE} WHERE {_FOR} AND n.id = $4",  # noqa: S608 - constants
         *_who(actor),
         id,
     )
@@ -198,16 +223,28 @@ async def list_notices(
 
 async def show_notice(connection: Connection, actor: Actor, id: str) -> dict[str, Any]:
     """One notice with its rows, those of vehicles that are hidden left out. Raises NotThereError."""
-    found = _shown(await _row(connection, actor, id))
-    rows = await connection.fetch("SELECT cells FROM notice_rows WHERE notice = $1 ORDER BY no", id)
-    return found | {"table": [row["cells"] for row in rows]}
+    found = _shown(await notice_for(connection, actor, id))
+    rows = await connection.fetch("SELECT no, cells FROM notice_rows WHERE notice = $1 ORDER BY no", id)
+    terms = found["terms"] or None
+    return found | {"table": [row["cells"] for row in rows], "numbers": [row["no"] for row in rows], "terms": terms}  # fmt: skip
+
+
+async def show_row(connection: Connection, actor: Actor, id: str, no: int) -> dict[str, Any]:
+    """A row of a publication with what it was computed from: of a vehicle of the caller's. Raises NotThereError."""
+    await notice_for(connection, actor, id)
+    row = await connection.fetchrow("SELECT no, vehicle, cells, basis FROM notice_rows WHERE notice = $1 AND no = $2", id, no)  # fmt: skip
+    if row is None or not await vehicles_by_id(connection, [row["vehicle"]]):
+        raise NotThereError(
+            f"没有这一行，或不是您单位的车辆 · no such row, or it is of no vehicle of yours: {no}"
+        )
+    return dict(row)
 
 
 async def list_receipts(
     connection: Connection, actor: Actor, id: str, *, limit: int, after: tuple[datetime, str] | None
 ) -> list[dict[str, Any]]:
     """Who of the caller's units has read a notice, the first first. Raises NotThereError."""
-    await _row(connection, actor, id)
+    await notice_for(connection, actor, id)
     since, person = after or (None, "")
     rows = await connection.fetch(
         "SELECT organisation, person, person_name AS name, read_at, confirmed_at FROM notice_receipts WHERE notice = $1"
@@ -219,7 +256,7 @@ async def list_receipts(
 
 async def missing_units(connection: Connection, actor: Actor, id: str) -> list[str]:
     """The units of the caller for which nobody has confirmed a notice (of one without receipts: read it). Raises NotThereError."""
-    await _row(connection, actor, id)
+    await notice_for(connection, actor, id)
     rows = await connection.fetch(
         "SELECT u.unit FROM notices n CROSS JOIN unnest(within_reach(n.units)) AS u (unit) WHERE n.id = $1 AND NOT EXISTS"
         " (SELECT FROM notice_receipts r WHERE r.notice = n.id AND r.organisation = u.unit AND (NOT n.receipt OR r.confirmed_at IS NOT NULL)) ORDER BY u.unit",

@@ -68,6 +68,25 @@ async def fills_of_plates(
     return [(transaction_of_row(r), r["plate"]) for r in rows]
 
 
+async def card_fills_of_vehicles(
+    conn: Connection, vehicles: Collection[str], since_us: int, until_us: int
+) -> list[tuple[str, TransactionRow]]:
+    """(vehicle, fill) of every fill in [since, until) by a card that was then bound to the plate that the vehicle then had; none that was taken back.
+    By (time, id)."""
+    rows = await conn.fetch(
+        "SELECT DISTINCT ON (t.at, t.id) t.*, v.id AS vehicle FROM vehicles v"  # noqa: S608 - fixed text
+        # The first plate is known since the register was told; the vehicle had it before.
+        " CROSS JOIN LATERAL (SELECT h.plate, h.valid_to, CASE WHEN lag(h.plate) OVER (ORDER BY h.valid_from) IS NULL THEN '-infinity' ELSE h.valid_from END AS valid_from"
+        " FROM vehicle_plates h WHERE h.vehicle_no = v.no) p JOIN card_bindings b ON b.plate = p.plate"
+        f" CROSS JOIN LATERAL ({SELECT} WHERE t.card = b.card AND t.kind = 'fill' AND t.at >= GREATEST(b.valid_from, p.valid_from, $2::timestamptz)"
+        " AND t.at < LEAST(b.valid_to, p.valid_to, $3::timestamptz)) t WHERE v.id = ANY($1::text[]) ORDER BY t.at, t.id",
+        sorted(vehicles), from_us(since_us), from_us(until_us),
+    )  # fmt: skip
+    found = [(str(row["vehicle"]), transaction_of_row(row)) for row in rows]
+    gone = await reversed_of_cards(conn, {fill.card for _, fill in found})
+    return [(vehicle, fill) for vehicle, fill in found if fill.id not in gone]
+
+
 async def fills_of_bound_plates(conn: Connection, since_us: Mapping[str, int]) -> dict[str, int]:
     """Time of every fill by a card that was then bound to one of the plates (-> since when)."""
     return await fills_joined(

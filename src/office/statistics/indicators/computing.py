@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Final
 
 from office.statistics.indicators.definitions import UseIndicator
-from office.statistics.indicators.facts import CostFact, DispatchFact, Facts, RequestFact, VehicleFact
+from office.statistics.indicators.facts import Facts, RequestFact, VehicleFact
 from office.statistics.indicators.spans import (
     OFFICE_S,
     Span,
@@ -21,13 +21,18 @@ from office.statistics.indicators.spans import (
     seconds,
     union,
 )
+from office.statistics.indicators.vehicles import (
+    Driven,
+    Energy,
+    consumption,
+    driven_by_vehicle,
+    fills_by_vehicle,
+    running_costs,
+    within,
+)
 from runtime.units import CHINA, midnight
 
 _PUNCTUAL: Final = timedelta(minutes=10)
-_LEAST_FILLS: Final = 3
-_LEAST_M: Final = 300_000
-#: Kinds that are no running cost of a vehicle: shown apart, and wages.
-_NOT_COUNTED: Final = frozenset({"depreciation", "overtime"})
 _NOTHING: Final = "本期没有这类记录 · there are no such records in the period"
 
 
@@ -68,12 +73,8 @@ def _share(
     )
 
 
-def _within(facts: Facts, moment: datetime | None) -> bool:
-    return moment is not None and facts.within[0] <= moment < facts.within[1]
-
-
 def _of_orders(facts: Facts) -> _Found:
-    departed = [order for order in facts.orders if _within(facts, order.left)]
+    departed = [order for order in facts.orders if within(facts, order.left)]
     return {
         UseIndicator.TRIPS: Measured(Fraction(len(departed)), len(departed)),
         UseIndicator.BACKFILLED: _share(sum(order.backfill for order in departed), len(departed)),
@@ -89,7 +90,7 @@ def _of_use(facts: Facts) -> _Found:
     missing, counted = 0, 0
     for order in facts.orders:
         if order.back is None:
-            missing += _within(facts, order.left)
+            missing += within(facts, order.left)
         elif (part := clipped((order.left, order.back), facts.within)) is not None:
             counted += 1
             by_vehicle[order.vehicle].append(part)
@@ -98,7 +99,7 @@ def _of_use(facts: Facts) -> _Found:
     departures = {
         (order.vehicle, order.left.astimezone(CHINA).date())
         for order in facts.orders
-        if _within(facts, order.left)
+        if within(facts, order.left)
     }
     known = {vehicle.id for vehicle in facts.vehicles}
     departures = {each for each in departures if each[0] in known}
@@ -148,26 +149,11 @@ def _dispatchable(facts: Facts, vehicle: VehicleFact) -> Iterable[date]:
 # --- distance
 
 
-def _readings(facts: Facts) -> tuple[dict[str, tuple[int, int, date, date]], int]:
-    """Of each vehicle with odometer readings that do not run backwards: m driven, m within dispatches, first and last day. And how many have none."""
-    by_vehicle: dict[str, list[DispatchFact]] = defaultdict(list)
-    for dispatch in facts.dispatches:
-        if _within(facts, dispatch.left) and dispatch.back is not None:
-            by_vehicle[dispatch.vehicle].append(dispatch)
-    found, missing = {}, 0
-    for vehicle, dispatches in by_vehicle.items():
-        read = [d for d in dispatches if d.odometer_out_m is not None and d.odometer_in_m is not None]
-        read.sort(key=lambda d: d.left or d.planned[0])
-        pairs = [(d.odometer_out_m or 0, d.odometer_in_m or 0) for d in read]
-        flat = [reading for pair in pairs for reading in pair]
-        if len(read) < len(dispatches) or flat != sorted(flat):
-            missing += 1
-            continue
-        first, last = read[0].left, max(d.back for d in read if d.back is not None)
-        found[vehicle] = (
-            flat[-1] - flat[0], sum(back - out for out, back in pairs), (first or last).astimezone(CHINA).date(), last.astimezone(CHINA).date()
-        )  # fmt: skip
-    return found, missing
+def _readings(facts: Facts) -> tuple[dict[str, Driven], int]:
+    """Of each vehicle with odometer readings that do not run backwards: what it has driven. And how many have none."""
+    by_vehicle = driven_by_vehicle(facts)
+    found = {vehicle: driven for vehicle, driven in by_vehicle.items() if isinstance(driven, Driven)}
+    return found, len(by_vehicle) - len(found)
 
 
 def _of_odometers(facts: Facts) -> _Found:
@@ -179,7 +165,10 @@ def _of_odometers(facts: Facts) -> _Found:
         return dict.fromkeys(
             (UseIndicator.DRIVEN_KM, UseIndicator.ORDERED_KM, UseIndicator.UNORDERED_KM), nothing
         )
-    driven, ordered = sum(each[0] for each in found.values()), sum(each[1] for each in found.values())
+    driven, ordered = (
+        sum(each.metres for each in found.values()),
+        sum(each.ordered_m for each in found.values()),
+    )
     return {
         UseIndicator.DRIVEN_KM: Measured(Fraction(driven, 1000), len(found), missing),
         UseIndicator.ORDERED_KM: Measured(Fraction(ordered, 1000), len(found), missing),
@@ -191,9 +180,9 @@ def _of_odometers(facts: Facts) -> _Found:
 
 
 def _of_dispatches(facts: Facts) -> _Found:
-    due = [d for d in facts.dispatches if _within(facts, d.planned[0])]
+    due = [d for d in facts.dispatches if within(facts, d.planned[0])]
     past = [d for d in due if d.normal and d.planned[0] < facts.now]
-    departed = [d for d in facts.dispatches if _within(facts, d.left)]
+    departed = [d for d in facts.dispatches if within(facts, d.left)]
     normal = [d for d in departed if d.normal]
     ended = [(d.planned, (d.left, d.back)) for d in normal if d.left is not None and d.back is not None]
     planned = sum(seconds([each]) for each, _ in ended)
@@ -252,15 +241,15 @@ def _quantiles(
 
 
 def _of_costs(facts: Facts) -> _Found:
-    running = [cost for cost in facts.costs if cost.booked and cost.kind not in _NOT_COUNTED]
+    running = {vehicle: sum(kinds.values()) for vehicle, kinds in running_costs(facts).items()}
     readings, missing = _readings(facts)
-    known = sum(cost.fen for cost in running if cost.vehicle in readings)
-    metres = sum(each[0] for each in readings.values())
+    known = sum(fen for vehicle, fen in running.items() if vehicle in readings)
+    metres = sum(each.metres for each in readings.values())
     per_km = _share(known, metres, missing, times=10, n=len(readings))
     held = sum(1 for vehicle in facts.vehicles if _in_service(facts, vehicle))
     return {
         # 分 a vehicle -> yuan; 分 a metre -> yuan a km.
-        UseIndicator.COST_OF_VEHICLE: _per(_share(sum(cost.fen for cost in running), held, times=1), 100),
+        UseIndicator.COST_OF_VEHICLE: _per(_share(sum(running.values()), held, times=1), 100),
         UseIndicator.COST_PER_KM: per_km,
         UseIndicator.FUEL: _per_100km(facts, readings, "fuel"),
         UseIndicator.POWER: _per_100km(facts, readings, "charging"),
@@ -280,20 +269,17 @@ def _in_service(facts: Facts, vehicle: VehicleFact) -> bool:
     return vehicle.service[0] <= days[-1] and vehicle.service[1] > days[0]
 
 
-def _per_100km(facts: Facts, readings: Mapping[str, tuple[int, int, date, date]], kind: str) -> Measured:
-    fills: dict[str, list[CostFact]] = defaultdict(list)
-    for cost in facts.costs:
-        if cost.kind == kind and cost.fen > 0:
-            fills[cost.vehicle].append(cost)
+def _per_100km(facts: Facts, readings: Mapping[str, Driven], energy: Energy) -> Measured:
+    fills = fills_by_vehicle(facts, energy)
     quantity = metres = judged = 0
     for vehicle, own in fills.items():
-        driven, _, first, last = readings.get(vehicle, (0, 0, date.min, date.min))
-        within = [cost.quantity for cost in own if first <= cost.on <= last]
-        if driven < _LEAST_M or len(within) < _LEAST_FILLS or None in within:
+        driven = readings.get(vehicle)
+        used = consumption(facts, own, driven)
+        if driven is None or used.value is None:
             continue
         judged += 1
-        metres += driven
-        quantity += sum(each or 0 for each in within)
+        metres += driven.metres
+        quantity += used.quantity
     if not judged:
         return Measured(
             None,
@@ -301,7 +287,6 @@ def _per_100km(facts: Facts, readings: Mapping[str, tuple[int, int, date, date]]
             len(fills),
             why="没有车辆加注不少于 3 次、里程不少于 300 公里且都有数量 · no vehicle has 3 fills with quantities and 300 km",
         )
-    # ml a metre -> litres in 100 km; Wh the same.
     return Measured(Fraction(100 * quantity, metres), judged, len(fills) - judged, quantity, metres)
 
 

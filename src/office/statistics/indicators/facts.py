@@ -42,6 +42,7 @@ class DispatchFact:
     odometer_in_m: int | None
     reassigned: bool
     requests: int
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class VehicleFact:
 
 @dataclass(frozen=True, slots=True)
 class CostFact:
-    """A line of the ledger that the unit bears. ``quantity``: ml, Wh."""
+    """A line of the ledger that the unit bears. ``quantity``: ml, Wh; ``booked``: in the period."""
 
     vehicle: str
     kind: str
@@ -76,6 +77,7 @@ class CostFact:
     booked: bool
     fen: int
     quantity: int | None
+    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +121,7 @@ async def load_facts(connection: Connection, units: Collection[str], within: Spa
         " WHERE r.organisation = ANY($1::text[]) AND r.submitted_at >= $2 AND r.submitted_at < $3 ORDER BY r.submitted_at, r.id LIMIT $4",
         *asked, MOST_ROWS + 1,
     )  # fmt: skip
-    costs = await connection.fetch(
-        "SELECT vehicle, kind, occurred_on, period, amount_fen, quantity FROM cost_entries WHERE organisation = ANY($1::text[]) AND payer = 'unit'"
-        " AND reverses IS NULL AND reversed_by IS NULL AND (period >= $2 AND period < $3 OR occurred_on >= $4 AND occurred_on < $5)"
-        " ORDER BY occurred_on, id LIMIT $6",
-        asked[0], *(f"{moment.astimezone(CHINA):%Y%m}" for moment in within), *(moment.astimezone(CHINA).date() for moment in within), MOST_ROWS + 1,
-    )  # fmt: skip
-    if max(map(len, (orders, dispatches, requests, costs))) > MOST_ROWS:
-        raise InvalidError(
-            "/query/organisation", f"本期超过 {MOST_ROWS} 条记录，请选下级单位或较短的期间 · more than {MOST_ROWS} records: choose a unit below, or a shorter period"
-        )  # fmt: skip
-    first, last = (moment.astimezone(CHINA) for moment in within)
-    months = f"{first:%Y%m}", f"{last:%Y%m}"
+    _bounded(orders, dispatches, requests)
     return Facts(
         within, now, await load_calendar(connection),
         tuple(OrderFact(row["vehicle"], row["actual_departure"], row["actual_return"], row["backfill"]) for row in orders),
@@ -146,10 +137,63 @@ async def load_facts(connection: Connection, units: Collection[str], within: Spa
             for row in requests
         ),
         await _vehicles(connection, asked[0], within),
-        tuple(
-            CostFact(row["vehicle"], row["kind"], row["occurred_on"], months[0] <= row["period"] < months[1], row["amount_fen"], row["quantity"])
-            for row in costs
+        await _costs(connection, asked[0], within),
+    )  # fmt: skip
+
+
+async def load_use(
+    connection: Connection, units: Collection[str], within: Span, vehicles: Collection[str]
+) -> Facts:
+    """Of some ``vehicles`` what they have driven and cost for ``units``, and nothing else of the period: for what is said of each vehicle. Raises InvalidError."""
+    now: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    dispatches = await connection.fetch(
+        "SELECT number, vehicle, kind, planned_departure, planned_return, actual_departure, actual_return, odometer_out_m, odometer_in_m"
+        " FROM trip_dispatches WHERE organisation = ANY($1::text[]) AND vehicle = ANY($4::text[]) AND actual_departure >= $2 AND actual_departure < $3"
+        # By the index of planned times: nobody leaves so much earlier or later.
+        " AND planned_departure >= $2::timestamptz - interval '31 days' AND planned_departure < $3::timestamptz + interval '31 days'"
+        " ORDER BY actual_departure, id LIMIT $5",
+        sorted(units), *within, sorted(vehicles), MOST_ROWS + 1,
+    )  # fmt: skip
+    _bounded(dispatches)
+    return Facts(
+        within, now, await load_calendar(connection),
+        dispatches=tuple(
+            DispatchFact(
+                row["vehicle"], row["kind"] == "normal", (row["planned_departure"], row["planned_return"]), row["actual_departure"], row["actual_return"],
+                row["odometer_out_m"], row["odometer_in_m"], False, 0, row["number"],
+            )
+            for row in dispatches
         ),
+        costs=await _costs(connection, sorted(units), within, sorted(vehicles)),
+    )  # fmt: skip
+
+
+def _bounded(*kinds: Collection[object]) -> None:
+    if max(map(len, kinds)) > MOST_ROWS:
+        raise InvalidError(
+            "/query/organisation", f"本期超过 {MOST_ROWS} 条记录，请选下级单位或较短的期间 · more than {MOST_ROWS} records: choose a unit below, or a shorter period"
+        )  # fmt: skip
+
+
+async def _costs(
+    connection: Connection, units: Collection[str], within: Span, vehicles: Collection[str] | None = None
+) -> tuple[CostFact, ...]:
+    """``vehicles``: None = all. With what was filled on a trip that left in the period and came back after it."""
+    first, last = (moment.astimezone(CHINA) for moment in within)
+    months = f"{first:%Y%m}", f"{last:%Y%m}"
+    rows = await connection.fetch(
+        "SELECT id, vehicle, kind, occurred_on, period, amount_fen, quantity FROM cost_entries WHERE organisation = ANY($1::text[]) AND payer = 'unit'"
+        " AND reverses IS NULL AND reversed_by IS NULL AND (period >= $2 AND period < $3 OR occurred_on >= $4 AND occurred_on < $5"
+        " OR kind IN ('fuel', 'charging') AND occurred_on >= $5 AND occurred_on < $5 + 31)"
+        " AND ($7::text[] IS NULL OR vehicle = ANY($7)) ORDER BY occurred_on, id LIMIT $6",
+        units, *months, first.date(), last.date(), MOST_ROWS + 1, vehicles,
+    )  # fmt: skip
+    _bounded(rows)
+    return tuple(
+        CostFact(
+            row["vehicle"], row["kind"], row["occurred_on"], months[0] <= row["period"] < months[1], row["amount_fen"], row["quantity"], row["id"]
+        )
+        for row in rows
     )  # fmt: skip
 
 
