@@ -1,1 +1,0 @@
-import{$ as e,F as t,H as n,I as r,Lt as i,c as a,ot as o}from"./vue-Da7hIFcX.js";import{R as s,V as c,W as l}from"./first-KZeguMVm.js";var u=n({__name:`HomePage`,setup(n){var u;let d=l(),f=a(),p=(u=c(d.can)[0])==null?void 0:u.screens[0];return e(()=>{p&&f.replace(p.path)}),(e,n)=>i(p)?r(``,!0):(o(),t(s,{key:0}))}});export{u as default};

@@ -1,1 +1,0 @@
-import{lt as e}from"./first-KZeguMVm.js";var t=t=>t?e({zh:t[0],en:t[1]}):``;export{t};
