@@ -65,10 +65,11 @@ async def clashing(
 
 
 async def told_of_another(connection: Connection, request: str) -> bool:
-    """Whether who decides on a request of a series is told of an earlier one of it that waits for the same people."""
+    """Whether who decides on a request of a series was told of another one of it that waits for the same people: in whatever order the
+    clock comes to them."""
     found: bool = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM trip_series_members m JOIN trip_requests t ON t.id = m.request"
-        " JOIN trip_series_members o ON o.series = m.series AND o.no < m.no"
+        " JOIN trip_series_members o ON o.series = m.series AND o.no <> m.no"
         " JOIN trip_requests r ON r.id = o.request AND r.state = 'pending' AND r.deciders = t.deciders WHERE m.request = $1)",
         request,
     )
