@@ -280,6 +280,46 @@ async def test_quotas_and_notices(visit: Visit, depot: World) -> None:
     await picture(head, "notice")
     assert await flaws(head) == []
 
+    # Fuel of each vehicle in a quarter: looked at, published, objected to by the unit, answered; then corrected.
+    await head.goto("/notices/new")
+    await head.locator(".el-select:has(#notice-kind)").click()
+    await head.get_by_role("option", name="季度单车油耗公示", exact=True).click()
+    await head.get_by_label("标题").fill("单车油耗公示")
+    await head.locator("[data-test=preview]").click()
+    await expect(head.locator(".flaw")).to_have_count(2)  # of which quarter, and whom to ask
+    await head.locator(".el-select:has(#notice-quarter)").click()
+    await head.locator(".el-select-dropdown__item:visible").first.click()  # the newest that is over
+    await head.get_by_label("联系电话").fill("0513-85098000")
+    await head.locator("[data-test=preview]").click()
+    await expect(head.get_by_role("table", name="预览")).to_contain_text("不可判")
+    await picture(head, "publication-form")
+    assert await flaws(head) == []
+    await head.get_by_role("button", name="发布", exact=True).click()
+    await head.locator(".el-message-box").get_by_role("button", name="发布").click()
+    await expect(head.get_by_role("heading", name="单车油耗公示")).to_be_visible()
+    await reader.goto(head.url)
+    await reader.locator("[data-test=object]").click()
+    await fill(reader, reason=f"里程没有录入 {MARKUP}")
+    await press(reader)
+    await expect(reader.get_by_role("table", name="异议和答复")).to_contain_text("待答复")
+    await fits(reader, "phone-publication")
+    assert await flaws(reader) == []
+    await head.reload()
+    await head.locator("[data-test=answer]").click()
+    await choose(head, "verdict", "成立")
+    await fill(head, reason="已补录，另行公示")
+    await press(head)
+    await expect(head.get_by_role("table", name="异议和答复")).to_contain_text("已补录")
+    await picture(head, "publication")
+    assert await flaws(head) == []
+    await head.locator("[data-test=correct]").click()
+    await head.get_by_label("更正的原因").fill("补录了期末里程")
+    await head.get_by_role("button", name="发布", exact=True).click()
+    await head.locator(".el-message-box").get_by_role("button", name="发布").click()
+    await expect(head.locator("[data-test=edition]")).to_contain_text("第 2 版")
+    await head.get_by_role("link", name="更正了前一版").click()
+    await expect(head.locator("[data-test=state]")).to_contain_text("已撤回")
+
 
 async def test_a_rental_with_its_proof(visit: Visit, depot: World) -> None:
     goes = await visit("goes", "/trips")
