@@ -54,6 +54,8 @@ export function usePagedList<T, F extends object>(
   return {
     rows,
     loading: query.isPending,
+    /** It is known that there is no row. */
+    empty: computed(() => rows.value.length === 0 && !query.isPending.value && query.error.value === null),
     refreshing: computed(() => query.isFetching.value && !query.isPending.value),
     problem: computed(() => (query.error.value === null ? null : asProblem(query.error.value))),
     hasMore: computed(() => query.hasNextPage.value),

@@ -4,7 +4,6 @@ import type { DialogField } from '@/components/dialogField'
 import type { Page } from '@/composables/usePagedList'
 import { fenOf } from '@/text/amounts'
 
-
 export type StatementRow = Schemas['StatementRow']
 export type StatementView = Schemas['StatementView']
 export type StatementLine = Schemas['StatementLine']

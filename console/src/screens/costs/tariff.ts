@@ -2,7 +2,6 @@
 import type { Schemas } from '@/api/client'
 import { yuan } from '@/text/amounts'
 
-
 export type Terms = Schemas['TariffTerms']
 type Product = Schemas['ProductTerms']
 export type Say = (name: string, values?: Record<string, unknown>) => string

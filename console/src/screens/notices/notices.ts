@@ -1,5 +1,6 @@
 // What the screen of notices asks of the API.
 import { api, ask, type Schemas } from '@/api/client'
+import type { DialogField } from '@/components/dialogField'
 import type { Page } from '@/composables/usePagedList'
 
 export type NoticeRow = Schemas['NoticeRow']
@@ -47,6 +48,10 @@ export function noticeSign(row: Pick<NoticeRow, 'withdrawn_at' | 'valid_to' | 'r
 /** The units for which somebody may say that he has read it: those of his roles, each once. */
 export const unitsOf = (roles: readonly { organisation: string | null }[]): string[] =>
   [...new Set(roles.map((one) => one.organisation).filter((one) => one !== null))]
+/** For which unit somebody has read it, or objects: one of his ``own`` where he has several, else any that he names. */
+export const unitField = (label: string, own: readonly string[], nameOf: (unit: string) => string): DialogField => ({
+  name: 'organisation', label, required: true, ...(own.length > 1 ? { type: 'choice', options: own.map((value) => ({ value, label: nameOf(value) })) } : { type: 'unit' }),
+})
 
 /** A table of the API as PlainTable has it; ``numbers``: what its rows are called where some are left out. */
 export function tableOf(columns: readonly string[], table: readonly (readonly string[])[], numbers?: readonly number[]): { columns: { key: string; title: string }[]; rows: Record<string, string>[] } {

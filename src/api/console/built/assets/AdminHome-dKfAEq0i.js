@@ -1,1 +1,0 @@
-import{$ as e,F as t,H as n,I as r,Lt as i,c as a,ot as o}from"./vue-Da7hIFcX.js";import{G as s,U as c,z as l}from"./first-fLuvBjjl.js";var u=n({__name:`AdminHome`,setup(n){let u=s(),d=a(),f=c.find(e=>u.can(...e.permissions));return e(()=>{f&&d.replace(`/admin/${f.name}`)}),(e,n)=>i(f)?r(``,!0):(o(),t(l,{key:0}))}});export{u as default};

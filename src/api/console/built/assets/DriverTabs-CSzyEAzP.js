@@ -1,1 +1,0 @@
-import{F as e,H as t,Lt as n,N as r,ot as i,r as a}from"./vue-Da7hIFcX.js";import{t as o}from"./common-3GWWsbkK.js";import{t as s}from"./places-FQH2jyBh.js";var c=t({__name:`DriverTabs`,setup(t){let{t:c}=a(),l=r(()=>s.map(e=>({name:e,label:c(`drivers.place.${e}`)})));return(t,r)=>(i(),e(o,{label:n(c)(`drivers.pages`),places:l.value},null,8,[`label`,`places`]))}});export{c as t};

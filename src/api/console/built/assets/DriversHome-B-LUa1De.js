@@ -1,0 +1,1 @@
+import{H as e,L as t,c as n,ot as r,rt as i}from"./vue-Da7hIFcX.js";import{G as a}from"./first-CpjbcqrC.js";import{t as o}from"./places-FQH2jyBh.js";var s=e({__name:`DriversHome`,setup(e){let s=n(),c=a();return i(()=>{let e=o.find(e=>c.can(...s.resolve({name:e}).meta.permissions??[]));e&&s.replace({name:e})}),(e,n)=>(r(),t(`div`))}});export{s as default};

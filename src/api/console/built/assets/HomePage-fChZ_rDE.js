@@ -1,1 +1,0 @@
-import{$ as e,F as t,H as n,I as r,Lt as i,c as a,ot as o}from"./vue-Da7hIFcX.js";import{G as s,H as c,z as l}from"./first-fLuvBjjl.js";var u=n({__name:`HomePage`,setup(n){var u;let d=s(),f=a(),p=(u=c(d.can)[0])==null?void 0:u.screens[0];return e(()=>{p&&f.replace(p.path)}),(e,n)=>i(p)?r(``,!0):(o(),t(l,{key:0}))}});export{u as default};

@@ -1,0 +1,1 @@
+import{n as e}from"./rolldown-runtime-4tVxZq34.js";import{F as t,H as n,Lt as r,ot as i,r as a}from"./vue-Da7hIFcX.js";import{B as o}from"./first-CpjbcqrC.js";var s=n({__name:`NotFoundPage`,setup(e){let{t:n}=a();return(e,a)=>(i(),t(o,{title:r(n)(`notFound.title`),text:r(n)(`notFound.text`)},null,8,[`title`,`text`]))}}),c=e({default:()=>l}),l=s;export{c as n,l as t};

@@ -1,1 +1,0 @@
-import{G as e}from"./first-fLuvBjjl.js";function t(t){var n;return[...new Set((((n=e().state)==null?void 0:n.roles)??[]).filter(e=>e.permissions.includes(t)).map(e=>e.organisation))].find(e=>e!==null)??``}export{t};

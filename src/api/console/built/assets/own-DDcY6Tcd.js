@@ -1,0 +1,1 @@
+import{G as e}from"./first-CpjbcqrC.js";function t(t){var n;return[...new Set((((n=e().state)==null?void 0:n.roles)??[]).filter(e=>e.permissions.includes(t)).map(e=>e.organisation))].find(e=>e!==null)??``}export{t};

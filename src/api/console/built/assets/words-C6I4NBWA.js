@@ -1,0 +1,1 @@
+import{dt as e}from"./first-CpjbcqrC.js";var t=t=>t?e({zh:t[0],en:t[1]}):``;export{t};

@@ -1,1 +1,0 @@
-import{dt as e}from"./first-fLuvBjjl.js";var t=t=>t?e({zh:t[0],en:t[1]}):``;export{t};
